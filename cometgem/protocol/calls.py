@@ -1,0 +1,127 @@
+"""A function call that is streamed in pieces becomes one call.
+
+Vertex-backed channels send a call with ``willContinue``, then its arguments as ``partialArgs``,
+each a value with its place as a JSON path, then an end without ``willContinue``.
+https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from cometgem.types.content import FunctionCall, Part, PartialArg
+
+__all__ = ["CallMerger"]
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
+
+# Deeper than any schema, and shallow enough to walk.
+_MAX_STEPS = 64
+
+
+class CallMerger:
+    """One call in the making; ``open`` until the piece without ``willContinue`` has come."""
+
+    def __init__(self, part: Part, call: FunctionCall) -> None:
+        self.open = True
+        self._part = part
+        self._call = call
+        self._args: dict[Any, Any] = _editable(call.args)
+        self.add(part, call)
+
+    @staticmethod
+    def begins(call: FunctionCall) -> bool:
+        """Whether more pieces may follow this one."""
+        return bool(call.will_continue or call.partial_args)
+
+    def continues(self, call: FunctionCall) -> bool:
+        """Whether a call that comes later is a piece of this one."""
+        if call.id and self._call.id:
+            return call.id == self._call.id
+        return not call.name or (call.name == self._call.name and not call.args)
+
+    def add(self, part: Part, call: FunctionCall) -> None:
+        """Take the next piece; the first signature and id stay."""
+        for arg in call.partial_args:
+            self._set(arg)
+        self._part = replace(
+            self._part, thought_signature=self._part.thought_signature or part.thought_signature
+        )
+        self._call = replace(self._call, id=self._call.id or call.id)
+        self.open = bool(call.will_continue)
+
+    def part(self) -> Part:
+        """Return the call as far as it has come; an unfinished one has ``will_continue`` set."""
+        call = replace(
+            self._call,
+            args=_plain(self._args),
+            partial_args=[],
+            will_continue=True if self.open else None,
+        )
+        return replace(self._part, function_call=call)
+
+    def _set(self, arg: PartialArg) -> None:
+        steps = _steps(arg.json_path)
+        node = self._args
+        for step, following in zip(steps, steps[1:], strict=False):
+            child = node.get(step)
+            if not isinstance(child, dict):
+                child = node[step] = _Items() if isinstance(following, int) else {}
+            node = child
+        last = steps[-1]
+        if arg.null_value is not UNSET:
+            node[last] = None
+        elif arg.bool_value is not None:
+            node[last] = arg.bool_value
+        elif arg.number_value is not None:
+            node[last] = arg.number_value
+        else:
+            text = node.get(last)
+            if not isinstance(text, _Text):
+                text = node[last] = _Text([text] if isinstance(text, str) else [])
+            text.append(arg.string_value or "")
+
+
+class _Items(dict[int, Any]):
+    """A list in the making: an index may come before the ones below it, however large it is."""
+
+
+class _Text(list[str]):
+    """The pieces of a string."""
+
+
+def _steps(path: str) -> list[str | int]:
+    """Split ``$.stops[0].name``; what is no such path is one key, so that no value is lost."""
+    steps: list[str | int] = []
+    at = 1 if path.startswith("$") else 0
+    while match := _STEP.match(path, at):
+        name, index, single, double = match.groups()
+        steps.append(int(index) if index else name or single or double or "")
+        at = match.end()
+    complete = at == len(path) and 0 < len(steps) <= _MAX_STEPS
+    return steps if complete and isinstance(steps[0], str) else [path]
+
+
+def _editable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _editable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return _Items((at, _editable(item)) for at, item in enumerate(value))
+    return value
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case _Items():
+            return [_plain(value[at]) for at in sorted(value)]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case _Text():
+            return "".join(value)
+        case _:
+            return value

@@ -1,0 +1,183 @@
+"""Body bytes become chunks: the event stream, the JSON in it, and errors that came in-band.
+
+Looks at what stands outside the protocol, too: a body that is one JSON document or an array of
+them (a proxy dropped ``alt=sse``), a bare JSON error after good events, an HTML page. The
+content type is only a hint; the first bytes decide.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cometgem.errors import EventTooLargeError, ResponseDecodeError, StreamTruncatedError
+from cometgem.protocol.codec import decode_chunk, excerpt, parse_json
+from cometgem.protocol.failure import event_failure, find_error
+from cometgem.protocol.sse import MAX_EVENT_SIZE, ServerSentEvent, SSEDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cometgem.types.response import GenerateContentResponse
+
+__all__ = ["ChunkDecoder"]
+
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_PAGE = 1024
+
+
+class ChunkDecoder:
+    """Turns one response body into chunks.
+
+    Args:
+        max_event_size: Bytes that one event, or a body that is no event stream, may hold.
+        headers: The response headers; an error takes its request id from them.
+    """
+
+    def __init__(
+        self, max_event_size: int = MAX_EVENT_SIZE, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._sse = SSEDecoder(max_event_size)
+        self._max = max_event_size
+        self._headers = headers or {}
+        self._start: bytes | None = b""  # blanks before the first telling byte; None after it
+        self._document: list[bytes] | None = None  # pieces of a body that is no event stream
+        self._document_size = 0
+        self._events = 0
+        self._unknown_seen = 0
+
+    def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
+        """Take the next bytes of the body and yield the chunks that they complete.
+
+        Exhaust it before the next call; the error of an event is raised in its place, after the
+        chunks before it.
+
+        Raises:
+            APIStatusError: An error came as an event, or as bare JSON after the events.
+            ResponseDecodeError: An event holds something else than a response.
+            EventTooLargeError: An event is over the limit.
+        """
+        if self._start is not None:
+            data = self._sniff(data)
+        if self._document is not None:
+            self._hold(data)
+            return
+        for event in self._sse.feed(data):
+            if (chunk := self._decode(event)) is not None:
+                yield chunk
+        self._check_unknown()
+
+    def close(self) -> Iterator[GenerateContentResponse]:
+        """Tell that the body has ended and yield the chunks that were still held back.
+
+        Raises:
+            StreamTruncatedError: The body ends in the middle of a chunk.
+            APIStatusError, ResponseDecodeError, EventTooLargeError: As ``feed``.
+        """
+        if self._document is not None:
+            yield from self._read_document(b"".join(self._document))
+            return
+        for event in self._sse.close():
+            try:
+                chunk = self._decode(event)
+            except ResponseDecodeError as error:
+                raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
+            if chunk is not None:
+                yield chunk
+        self._check_unknown(at_end=True)
+
+    def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
+        """Return the chunk in an event, or None where it carries none."""
+        data = event.data
+        self._events += 1
+        if event.event == "error":
+            raise event_failure(find_error(parse_json(data)), data, self._headers)
+        try:
+            chunk = decode_chunk(data)
+        except ResponseDecodeError:
+            if _says_nothing(data):
+                return None
+            if (error := find_error(parse_json(data))) is not None:
+                raise event_failure(error, data, self._headers) from None
+            raise
+        # Whatever the order of the keys: the search costs far less than a second parse.
+        if b'"error"' in data or not (
+            chunk.candidates or chunk.usage_metadata or chunk.prompt_feedback
+        ):
+            error = find_error(parse_json(data))
+            if error is not None:
+                raise event_failure(error, data, self._headers)
+        return chunk
+
+    def _sniff(self, data: bytes) -> bytes:
+        """Decide by the first telling byte what the body is."""
+        data = (self._start or b"") + data
+        first = data.lstrip(_BLANK)[:1]
+        self._start = None if first else data
+        if first and first in b"{[<":
+            self._document = []
+        return data if first else b""
+
+    def _hold(self, data: bytes) -> None:
+        pieces = self._document = self._document or []
+        pieces.append(data)
+        self._document_size += len(data)
+        if self._document_size > self._max:
+            raise EventTooLargeError(self._document_size, self._max)
+        if self._document_size > _PAGE and pieces[0].lstrip(_BLANK).startswith(b"<"):
+            self._read_page(b"".join(pieces))
+
+    def _read_page(self, body: bytes) -> None:
+        raise ResponseDecodeError("an HTML page came instead of chunks", excerpt=excerpt(body))
+
+    def _read_document(self, body: bytes) -> Iterator[GenerateContentResponse]:
+        body = body.strip(_BLANK)
+        if body.startswith(b"<"):
+            self._read_page(body)
+        if body.startswith(b"{"):
+            chunk = self._decode(ServerSentEvent(body))
+            if chunk is not None:
+                yield chunk
+            return
+        yield from self._read_array(body)
+
+    def _read_array(self, body: bytes) -> Iterator[GenerateContentResponse]:
+        text = body.decode("utf-8", "replace")
+        read = json.JSONDecoder(strict=False).raw_decode
+        at = 1
+        while (at := _next_item(text, at)) < len(text) and text[at] != "]":
+            try:
+                _, end = read(text, at)
+            except (ValueError, RecursionError) as error:
+                raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
+            chunk = self._decode(ServerSentEvent(text[at:end].encode()))
+            if chunk is not None:
+                yield chunk
+            at = end
+
+    def _check_unknown(self, *, at_end: bool = False) -> None:
+        """Raise the bare JSON error that a proxy wrote between or after the events."""
+        unknown = self._sse.unknown
+        if len(unknown) == self._unknown_seen and not at_end:
+            return
+        self._unknown_seen = len(unknown)
+        starts = (at for at, line in enumerate(unknown) if line.startswith((b"{", b"[")))
+        if (start := next(starts, None)) is not None and unknown[-1].rstrip()[-1:] in b"}]":
+            body = b"\n".join(unknown[start:])
+            if (error := find_error(parse_json(body))) is not None:
+                raise event_failure(error, body, self._headers)
+        if at_end and unknown and not self._events:
+            body = b"\n".join(unknown)
+            raise ResponseDecodeError("the body is no event stream", excerpt=excerpt(body))
+
+
+def _says_nothing(data: bytes) -> bool:
+    """``[DONE]``, an empty or null event, or a keep-alive comment that was wrapped as data."""
+    word = data.strip().lower()
+    return word in (b"", b"null", b"[done]") or word.startswith(b":")
+
+
+def _next_item(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n,":
+        at += 1
+    return at

@@ -1,0 +1,227 @@
+"""What is said, by either side: content and its parts. No I/O but `Part.from_file`; wire-faithful.
+
+All of it decodes from as little as `{}`: a stream may hand out a content without parts and a
+function call without a name.
+"""
+
+import mimetypes
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+from msgspec import UNSET, UnsetType, field
+
+from cometgem.errors import ConfigurationError
+from cometgem.types.wire import Wire
+
+# What https://ai.google.dev/gemini-api/docs accepts, where Python's own table has nothing (which
+# depends on its version) or another name for it.
+_MIME_TYPES = {
+    ".3gp": "video/3gpp",
+    ".3gpp": "video/3gpp",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".avi": "video/avi",
+    ".flac": "audio/flac",
+    ".flv": "video/x-flv",
+    ".js": "text/javascript",
+    ".m4a": "audio/mp4",
+    ".md": "text/markdown",
+    ".mov": "video/mov",
+    ".mp3": "audio/mp3",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".rtf": "text/rtf",
+    ".wav": "audio/wav",
+    ".webp": "image/webp",
+    ".wmv": "video/wmv",
+}
+
+
+def _always_sent() -> dict[str, Any]:
+    # A factory of our own, since omit_defaults knows `dict` and would leave out an empty object.
+    return {}
+
+
+class Blob(Wire, kw_only=True):
+    """Media within the message: bytes here, base64 on the wire."""
+
+    data: bytes = b""
+    mime_type: str = ""
+    display_name: str | None = None
+
+    def __repr__(self) -> str:  # a picture is megabytes: no use in a log
+        return f"{type(self).__name__}(mime_type={self.mime_type!r}, data=<{len(self.data)} bytes>)"
+
+
+class FileData(Wire, kw_only=True):
+    """Media at a URL that the server can fetch."""
+
+    file_uri: str = ""
+    mime_type: str | None = None
+    display_name: str | None = None
+
+
+class PartialArg(Wire, kw_only=True):
+    """A piece of one argument of a streamed function call; Vertex-backed channels send it."""
+
+    json_path: str = ""
+    """Where the value goes, such as `$.stops[0].name`."""
+    string_value: str | None = None
+    """To be appended to the string that is there already."""
+    number_value: int | float | None = None
+    bool_value: bool | None = None
+    null_value: str | UnsetType | None = UNSET
+    """Set means null, whatever it is: "NULL_VALUE" or null on the wire."""
+    will_continue: bool | None = None
+
+
+class FunctionCall(Wire, kw_only=True):
+    """The model's wish to have one of the caller's functions called."""
+
+    name: str = ""
+    args: dict[str, Any] = field(default_factory=_always_sent)
+    id: str | None = None
+    partial_args: list[PartialArg] = field(default_factory=list)
+    will_continue: bool | None = None
+    """True: more pieces of this call follow, so do not run it yet."""
+
+
+class FunctionResponseBlob(Blob, kw_only=True):
+    """Media that a function returned."""
+
+
+class FunctionResponsePart(Wire, kw_only=True):
+    """One piece of media within a function's answer."""
+
+    inline_data: FunctionResponseBlob | None = None
+
+
+class FunctionResponse(Wire, kw_only=True):
+    """The answer to a `FunctionCall`, with the call's `name`, and its `id` if it had one."""
+
+    name: str = ""
+    response: dict[str, Any] = field(default_factory=_always_sent)
+    id: str | None = None
+    parts: list[FunctionResponsePart] = field(default_factory=list)
+    will_continue: bool | None = None
+    scheduling: str | None = None
+    """SILENT, WHEN_IDLE or INTERRUPT; for NON_BLOCKING functions."""
+
+
+class ExecutableCode(Wire, kw_only=True):
+    """Code that the model wrote and the server runs."""
+
+    code: str = ""
+    language: str = ""
+    id: str | None = None
+
+
+class CodeExecutionResult(Wire, kw_only=True):
+    """What running `ExecutableCode` gave: an `Outcome`, and in `output` its stdout or stderr."""
+
+    outcome: str = ""
+    output: str | None = None
+    id: str | None = None
+
+
+class ToolCall(Wire, kw_only=True):
+    """A tool that the server itself runs; `tool_type` is a `ToolType`."""
+
+    tool_type: str = ""
+    args: dict[str, Any] | None = None
+    id: str | None = None
+
+
+class ToolResponse(Wire, kw_only=True):
+    """What a `ToolCall` gave; goes back to the server as it came."""
+
+    tool_type: str = ""
+    response: dict[str, Any] | None = None
+    id: str | None = None
+
+
+class VideoMetadata(Wire, kw_only=True):
+    """Which stretch of a video to look at: offsets such as "3.5s", `fps` in frames per second."""
+
+    start_offset: str | None = None
+    end_offset: str | None = None
+    fps: float | None = None
+
+
+class MediaResolution(Wire, kw_only=True):
+    """Detail of one part's media; `level` is a `MediaResolutionLevel`."""
+
+    level: str | None = None
+
+
+class Part(Wire, kw_only=True):
+    """One piece of a message: a text, a picture, a call ... and what is said of it."""
+
+    text: str | None = None
+    thought: bool | None = None
+    """True: the model's thinking, not its answer."""
+    thought_signature: str | None = None
+    """Opaque; the next turn must carry it exactly as it came, in this part."""
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+    function_call: FunctionCall | None = None
+    function_response: FunctionResponse | None = None
+    executable_code: ExecutableCode | None = None
+    code_execution_result: CodeExecutionResult | None = None
+    tool_call: ToolCall | None = None
+    tool_response: ToolResponse | None = None
+    video_metadata: VideoMetadata | None = None
+    media_resolution: MediaResolution | None = None
+    part_metadata: dict[str, Any] | None = None
+
+    @classmethod
+    def from_bytes(cls, data: bytes, mime_type: str) -> Self:
+        """Media sent within the request; the gateway takes bodies up to 128 MB."""
+        return cls(inline_data=Blob(data=data, mime_type=mime_type))
+
+    @classmethod
+    def from_uri(cls, uri: str, mime_type: str) -> Self:
+        """Media that the server fetches, from a public HTTPS URL."""
+        return cls(file_data=FileData(file_uri=uri, mime_type=mime_type))
+
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Self:
+        """Media read from a file, here and now; its type is told by the file's ending.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or its ending is not known.
+        """
+        path = Path(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot read {str(path)!r} ({error.strerror}): give the path of a readable file"
+            ) from error
+        suffix = path.suffix.lower()
+        # An instance holds Python's own table only: the same answer whatever /etc/mime.types says.
+        mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
+        if mime_type is None:
+            raise ConfigurationError(
+                f"cannot tell the media type of {str(path)!r} by its ending: "
+                "use Part.from_bytes(data, mime_type)"
+            )
+        return cls.from_bytes(data, mime_type)
+
+    @classmethod
+    def from_function_response(
+        cls,
+        name: str,
+        response: dict[str, Any],
+        id: str | None = None,  # noqa: A002  # the wire's name
+    ) -> Self:
+        """The answer to a function call, with the call's `name`, and its `id` if it had one."""
+        return cls(function_response=FunctionResponse(name=name, response=response, id=id))
+
+
+class Content(Wire, kw_only=True):
+    """One turn of the conversation; `role` is "user" or "model"."""
+
+    parts: list[Part] = field(default_factory=list)
+    role: str | None = None

@@ -1,0 +1,211 @@
+"""Where an answer comes from: citations, search results, pages read. No I/O; wire-faithful."""
+
+from msgspec import field
+
+from cometgem.types.content import Content
+from cometgem.types.wire import Wire
+
+
+class PublicationDate(Wire, kw_only=True):
+    """A calendar date of which the month or the day may be missing."""
+
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+
+
+class Citation(Wire, kw_only=True):
+    """A stretch of the answer that quotes a source; the end index is not included."""
+
+    start_index: int | None = None
+    end_index: int | None = None
+    uri: str | None = None
+    title: str | None = None
+    license: str | None = None
+    publication_date: PublicationDate | None = None
+
+
+class CitationMetadata(Wire, kw_only=True):
+    """Google AI fills `citation_sources`, Vertex-backed channels fill `citations`."""
+
+    citation_sources: list[Citation] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+
+
+class GroundingPassageId(Wire, kw_only=True):
+    """A part of a passage that came with the request."""
+
+    passage_id: str | None = None
+    part_index: int | None = None
+
+
+class SemanticRetrieverChunk(Wire, kw_only=True):
+    """A chunk of a corpus, such as `corpora/1/documents/2/chunks/3`."""
+
+    source: str | None = None
+    chunk: str | None = None
+
+
+class AttributionSourceId(Wire, kw_only=True):
+    """The source of an attribution: one of the two."""
+
+    grounding_passage: GroundingPassageId | None = None
+    semantic_retriever_chunk: SemanticRetrieverChunk | None = None
+
+
+class GroundingAttribution(Wire, kw_only=True):
+    """A source, and what it says."""
+
+    source_id: AttributionSourceId | None = None
+    content: Content | None = None
+
+
+class GroundingChunkWeb(Wire, kw_only=True):
+    """A page found by a web search; `domain` comes from Vertex-backed channels."""
+
+    uri: str | None = None
+    title: str | None = None
+    domain: str | None = None
+
+
+class GroundingChunkImage(Wire, kw_only=True):
+    """An image found by a search, and the page it stands on."""
+
+    image_uri: str | None = None
+    source_uri: str | None = None
+    title: str | None = None
+    domain: str | None = None
+
+
+class GroundingChunkStringList(Wire, kw_only=True):
+    """Strings, boxed since the wire's union has no lists."""
+
+    values: list[str] = field(default_factory=list)
+
+
+class GroundingChunkCustomMetadata(Wire, kw_only=True):
+    """What the caller noted on a document: a key, and one of the three values."""
+
+    key: str | None = None
+    string_value: str | None = None
+    string_list_value: GroundingChunkStringList | None = None
+    numeric_value: float | None = None
+
+
+class GroundingChunkRetrievedContext(Wire, kw_only=True):
+    """A passage found by file search."""
+
+    uri: str | None = None
+    title: str | None = None
+    text: str | None = None
+    file_search_store: str | None = None
+    page_number: int | None = None
+    media_id: str | None = None
+    custom_metadata: list[GroundingChunkCustomMetadata] = field(default_factory=list)
+
+
+class ReviewSnippet(Wire, kw_only=True):
+    """A user's review on Google Maps."""
+
+    review_id: str | None = None
+    title: str | None = None
+    google_maps_uri: str | None = None
+
+
+class PlaceAnswerSources(Wire, kw_only=True):
+    """Reviews that an answer on a place rests on."""
+
+    review_snippets: list[ReviewSnippet] = field(default_factory=list)
+
+
+class GroundingChunkMapsRoute(Wire, kw_only=True):
+    """A way to a place: metres, a duration such as "90s", a polyline in Google's encoding."""
+
+    distance_meters: int | None = None
+    duration: str | None = None
+    encoded_polyline: str | None = None
+
+
+class GroundingChunkMaps(Wire, kw_only=True):
+    """A place on Google Maps; `route` comes from Vertex-backed channels."""
+
+    uri: str | None = None
+    title: str | None = None
+    text: str | None = None
+    place_id: str | None = None
+    place_answer_sources: PlaceAnswerSources | None = None
+    route: GroundingChunkMapsRoute | None = None
+
+
+class GroundingChunk(Wire, kw_only=True):
+    """A source: one of the four."""
+
+    web: GroundingChunkWeb | None = None
+    maps: GroundingChunkMaps | None = None
+    image: GroundingChunkImage | None = None
+    retrieved_context: GroundingChunkRetrievedContext | None = None
+
+
+class Segment(Wire, kw_only=True):
+    """A stretch of one part's text, in UTF-8 bytes (not characters), the end not included."""
+
+    part_index: int | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+    text: str | None = None
+
+
+class GroundingSupport(Wire, kw_only=True):
+    """Which chunks support a segment: indices into `grounding_chunks`, confidence 0 to 1 each."""
+
+    segment: Segment | None = None
+    grounding_chunk_indices: list[int] = field(default_factory=list)
+    confidence_scores: list[float] = field(default_factory=list)
+    rendered_parts: list[int] = field(default_factory=list)
+
+
+class RetrievalMetadata(Wire, kw_only=True):
+    """How likely a search would help (0 to 1), with dynamic retrieval."""
+
+    google_search_dynamic_retrieval_score: float | None = None
+
+
+class SearchEntryPoint(Wire, kw_only=True):
+    """Search suggestions as HTML, to be shown beside a grounded answer."""
+
+    rendered_content: str | None = None
+    sdk_blob: bytes | None = None
+
+
+class SourceFlaggingUri(Wire, kw_only=True):
+    """Where a user can report a source; Vertex-backed channels send it."""
+
+    source_id: str | None = None
+    flag_content_uri: str | None = None
+
+
+class GroundingMetadata(Wire, kw_only=True):
+    """What was searched, what was found, and what of it supports the answer."""
+
+    grounding_chunks: list[GroundingChunk] = field(default_factory=list)
+    grounding_supports: list[GroundingSupport] = field(default_factory=list)
+    web_search_queries: list[str] = field(default_factory=list)
+    image_search_queries: list[str] = field(default_factory=list)
+    retrieval_queries: list[str] = field(default_factory=list)
+    search_entry_point: SearchEntryPoint | None = None
+    retrieval_metadata: RetrievalMetadata | None = None
+    google_maps_widget_context_token: str | None = None
+    source_flagging_uris: list[SourceFlaggingUri] = field(default_factory=list)
+
+
+class UrlMetadata(Wire, kw_only=True):
+    """A page the model wanted to read; the status is a `UrlRetrievalStatus`."""
+
+    retrieved_url: str | None = None
+    url_retrieval_status: str | None = None
+
+
+class UrlContextMetadata(Wire, kw_only=True):
+    """The pages the model wanted to read."""
+
+    url_metadata: list[UrlMetadata] = field(default_factory=list)

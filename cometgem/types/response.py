@@ -1,0 +1,201 @@
+"""The answer, whole or one chunk of a stream. No I/O; wire-faithful.
+
+Fields stand in the order servers write them: msgspec looks for a key where the last one was.
+"""
+
+from msgspec import field
+
+from cometgem.types.content import Blob, Content, FunctionCall, Part
+from cometgem.types.grounding import (
+    CitationMetadata,
+    GroundingAttribution,
+    GroundingMetadata,
+    UrlContextMetadata,
+)
+from cometgem.types.wire import Wire
+
+
+class SafetyRating(Wire, kw_only=True):
+    """How harmful a prompt or answer is held to be, in one `HarmCategory`.
+
+    Scores, severity and the overwritten threshold come from Vertex-backed channels.
+    """
+
+    category: str | None = None
+    probability: str | None = None
+    probability_score: float | None = None
+    severity: str | None = None
+    severity_score: float | None = None
+    blocked: bool | None = None
+    overwritten_threshold: str | None = None
+
+
+class LogprobsResultCandidate(Wire, kw_only=True):
+    """A token that was or could have been chosen; natural logarithm of its probability."""
+
+    token: str | None = None
+    token_id: int | None = None
+    log_probability: float | None = None
+
+
+class TopCandidates(Wire, kw_only=True):
+    """The likeliest tokens of one step, best first."""
+
+    candidates: list[LogprobsResultCandidate] = field(default_factory=list)
+
+
+class LogprobsResult(Wire, kw_only=True):
+    """Log probabilities, one entry of each list per step."""
+
+    chosen_candidates: list[LogprobsResultCandidate] = field(default_factory=list)
+    top_candidates: list[TopCandidates] = field(default_factory=list)
+    log_probability_sum: float | None = None
+
+
+class Candidate(Wire, kw_only=True):
+    """One answer; `finish_reason` is a `FinishReason`, absent while the model is writing."""
+
+    content: Content | None = None
+    finish_reason: str | None = None
+    index: int = 0
+    safety_ratings: list[SafetyRating] = field(default_factory=list)
+    citation_metadata: CitationMetadata | None = None
+    grounding_metadata: GroundingMetadata | None = None
+    url_context_metadata: UrlContextMetadata | None = None
+    grounding_attributions: list[GroundingAttribution] = field(default_factory=list)
+    finish_message: str | None = None
+    token_count: int | None = None
+    avg_logprobs: float | None = None
+    logprobs_result: LogprobsResult | None = None
+
+
+class PromptFeedback(Wire, kw_only=True):
+    """What was held against the prompt; with a `BlockReason` there is no answer."""
+
+    block_reason: str | None = None
+    safety_ratings: list[SafetyRating] = field(default_factory=list)
+    block_reason_message: str | None = None
+
+
+class ModalityTokenCount(Wire, kw_only=True):
+    """Tokens of one `Modality`."""
+
+    modality: str | None = None
+    token_count: int | None = None
+
+
+class UsageMetadata(Wire, kw_only=True):
+    """Tokens spent so far, in a stream: the last count holds, never their sum."""
+
+    prompt_token_count: int | None = None
+    """Includes the cached tokens."""
+    candidates_token_count: int | None = None
+    total_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    prompt_tokens_details: list[ModalityTokenCount] = field(default_factory=list)
+    cache_tokens_details: list[ModalityTokenCount] = field(default_factory=list)
+    candidates_tokens_details: list[ModalityTokenCount] = field(default_factory=list)
+    tool_use_prompt_token_count: int | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] = field(default_factory=list)
+    thoughts_token_count: int | None = None
+    """Counted, and billed, also when no thought is returned."""
+    service_tier: str | None = None
+    traffic_type: str | None = None
+
+
+class ModelStatus(Wire, kw_only=True):
+    """How mature the model is (PREVIEW, STABLE, DEPRECATED ...), and when it goes (RFC 3339)."""
+
+    model_stage: str | None = None
+    message: str | None = None
+    retirement_time: str | None = None
+
+
+# dict=True is where `raw` lives, outside of the fields; msgspec refuses it without gc=True.
+class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
+    """A whole answer, one chunk of a streamed one, or a stream's chunks merged.
+
+    The properties read the first candidate, which is the one with index 0: with several, one
+    chunk may hold any of them. For the others go through `candidates`.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    prompt_feedback: PromptFeedback | None = None
+    usage_metadata: UsageMetadata | None = None
+    model_version: str | None = None
+    create_time: str | None = None
+    """RFC 3339."""
+    response_id: str | None = None
+    model_status: ModelStatus | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The exact JSON this was decoded from, so fields newer than the library are at hand.
+
+        Empty if it was merged, copied, unpickled or built by hand. Never sent.
+        """
+        raw: bytes = self.__dict__.get("raw", b"")
+        return raw
+
+    @property
+    def _first(self) -> Candidate | None:
+        for candidate in self.candidates:
+            if candidate.index == 0:
+                return candidate
+        return None
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of the first candidate."""
+        candidate = self._first
+        return candidate.content.parts if candidate and candidate.content else []
+
+    @property
+    def text(self) -> str:
+        """The text of the first candidate, without thoughts; "" if there is none."""
+        parts = self.parts
+        if len(parts) == 1:  # nearly every chunk
+            part = parts[0]
+            return "" if part.thought else part.text or ""
+        return "".join([part.text for part in parts if part.text and not part.thought])
+
+    @property
+    def thoughts(self) -> str:
+        """The first candidate's summary of its thinking; "" if there is none."""
+        return "".join([part.text for part in self.parts if part.text and part.thought])
+
+    @property
+    def function_calls(self) -> list[FunctionCall]:
+        """The function calls of the first candidate, those with `will_continue` set included."""
+        return [part.function_call for part in self.parts if part.function_call]
+
+    @property
+    def images(self) -> list[Blob]:
+        """The pictures of the first candidate, without those it made while thinking."""
+        return [
+            part.inline_data
+            for part in self.parts
+            if part.inline_data
+            and not part.thought
+            and part.inline_data.mime_type.startswith("image/")
+        ]
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first candidate ended, a `FinishReason`; None while it has not."""
+        candidate = self._first
+        return candidate.finish_reason if candidate else None
+
+    @property
+    def block_reason(self) -> str | None:
+        """Why the prompt got no answer, a `BlockReason`; None if it was not blocked."""
+        return self.prompt_feedback.block_reason if self.prompt_feedback else None
+
+    @property
+    def content(self) -> Content:
+        """The first candidate's turn, ready to be sent back as history."""
+        candidate = self._first
+        content = candidate.content if candidate else None
+        if content and content.role:
+            return content
+        return Content(role="model", parts=content.parts if content else [])

@@ -1,0 +1,188 @@
+"""What the model may use: functions and the server's own tools. No I/O; wire-faithful."""
+
+from typing import Any
+
+from msgspec import field
+
+from cometgem.types.wire import Wire
+
+
+class Schema(Wire, kw_only=True):
+    """A type in the API's subset of OpenAPI 3.0; `type` is a `SchemaType`.
+
+    For JSON Schema, use the fields whose name ends in `json_schema` instead. Sizes are int64:
+    JSON strings when the server writes them, numbers or strings when the caller does.
+    """
+
+    type: str | None = None
+    format: str | None = None
+    title: str | None = None
+    description: str | None = None
+    nullable: bool | None = None
+    enum: list[str] = field(default_factory=list)
+    items: "Schema | None" = None
+    min_items: int | str | None = None
+    max_items: int | str | None = None
+    properties: dict[str, "Schema"] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+    property_ordering: list[str] = field(default_factory=list)
+    """The order in which the model writes the properties."""
+    min_properties: int | str | None = None
+    max_properties: int | str | None = None
+    any_of: list["Schema"] = field(default_factory=list)
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | str | None = None
+    max_length: int | str | None = None
+    pattern: str | None = None
+    example: Any = None
+
+
+class FunctionDeclaration(Wire, kw_only=True):
+    """A function of the caller's that the model may ask for.
+
+    `parameters` or `parameters_json_schema`, not both; likewise for the response.
+    """
+
+    name: str
+    description: str | None = None
+    parameters: Schema | None = None
+    parameters_json_schema: Any = None
+    response: Schema | None = None
+    response_json_schema: Any = None
+    behavior: str | None = None
+
+
+class CodeExecution(Wire, kw_only=True):
+    """Lets the model write and run Python on the server."""
+
+
+class ComputerUse(Wire, kw_only=True):
+    """Lets the model work a screen through predefined functions."""
+
+    environment: str
+    """ENVIRONMENT_BROWSER, ENVIRONMENT_MOBILE or ENVIRONMENT_DESKTOP."""
+    excluded_predefined_functions: list[str] = field(default_factory=list)
+    disabled_safety_policies: list[str] = field(default_factory=list)
+    enable_prompt_injection_detection: bool | None = None
+
+
+class FileSearch(Wire, kw_only=True):
+    """Lets the model search files stored before, in `fileSearchStores/{id}`."""
+
+    file_search_store_names: list[str]
+    metadata_filter: str | None = None
+    top_k: int | None = None
+
+
+class GoogleMaps(Wire, kw_only=True):
+    """Lets the model look up places."""
+
+    enable_widget: bool | None = None
+
+
+class ImageSearch(Wire, kw_only=True):
+    """Search for images: bytes come back."""
+
+
+class WebSearch(Wire, kw_only=True):
+    """Search for pages: text comes back."""
+
+
+class SearchTypes(Wire, kw_only=True):
+    """What to search for; set what is wanted to an empty struct."""
+
+    image_search: ImageSearch | None = None
+    web_search: WebSearch | None = None
+
+
+class Interval(Wire, kw_only=True):
+    """A span of time in RFC 3339, the end not included."""
+
+    start_time: str | None = None
+    end_time: str | None = None
+
+
+class GoogleSearch(Wire, kw_only=True):
+    """Lets the model search with Google; both ends of the time range or neither."""
+
+    search_types: SearchTypes | None = None
+    time_range_filter: Interval | None = None
+
+
+class DynamicRetrievalConfig(Wire, kw_only=True):
+    """When to search: MODE_DYNAMIC leaves it to the model, above a threshold of 0 to 1."""
+
+    mode: str | None = None
+    dynamic_threshold: float | None = None
+
+
+class GoogleSearchRetrieval(Wire, kw_only=True):
+    """Google Search for Gemini 1.5; newer models take `GoogleSearch`."""
+
+    dynamic_retrieval_config: DynamicRetrievalConfig | None = None
+
+
+class StreamableHttpTransport(Wire, kw_only=True):
+    """How the server reaches an MCP server; timeouts are such as "30s"."""
+
+    url: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout: str | None = None
+    sse_read_timeout: str | None = None
+    terminate_on_close: bool | None = None
+
+
+class McpServer(Wire, kw_only=True):
+    """A server of tools, in the Model Context Protocol, that the API calls itself."""
+
+    name: str | None = None
+    streamable_http_transport: StreamableHttpTransport | None = None
+
+
+class UrlContext(Wire, kw_only=True):
+    """Lets the model read the pages whose URLs stand in the prompt."""
+
+
+class Tool(Wire, kw_only=True):
+    """What the model may use; a tool without options is switched on with an empty struct."""
+
+    function_declarations: list[FunctionDeclaration] = field(default_factory=list)
+    google_search: GoogleSearch | None = None
+    google_search_retrieval: GoogleSearchRetrieval | None = None
+    google_maps: GoogleMaps | None = None
+    url_context: UrlContext | None = None
+    code_execution: CodeExecution | None = None
+    computer_use: ComputerUse | None = None
+    file_search: FileSearch | None = None
+    mcp_servers: list[McpServer] = field(default_factory=list)
+
+
+class FunctionCallingConfig(Wire, kw_only=True):
+    """Whether the model may, must or must not call; `mode` is a `FunctionCallingMode`."""
+
+    mode: str | None = None
+    allowed_function_names: list[str] = field(default_factory=list)
+    """For the modes ANY and VALIDATED; empty allows all."""
+
+
+class LatLng(Wire, kw_only=True):
+    """A place on Earth, in degrees: latitude -90 to 90, longitude -180 to 180."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class RetrievalConfig(Wire, kw_only=True):
+    """Where the user is and what they speak (BCP 47), for search and maps."""
+
+    lat_lng: LatLng | None = None
+    language_code: str | None = None
+
+
+class ToolConfig(Wire, kw_only=True):
+    """How the tools are to be used, all of them together."""
+
+    function_calling_config: FunctionCallingConfig | None = None
+    retrieval_config: RetrievalConfig | None = None
+    include_server_side_tool_invocations: bool | None = None
