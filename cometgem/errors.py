@@ -9,7 +9,7 @@ same class and fields; none holds the API key.
     ├── ConfigurationError           (also ValueError) key, base URL, arguments that cannot work
     ├── ClientClosedError            used after aclose(), or from another event loop
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
-    │   └── APITimeoutError          (also TimeoutError) phase: connect | first_chunk | stall | total
+    │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts ran out
     ├── APIStatusError               status, code, reason, message, request_id, retry_after, ...
     │   ├── BadRequestError          400
     │   ├── AuthenticationError      401
@@ -57,10 +57,8 @@ __all__ = [
 TimeoutPhase = Literal["connect", "first_chunk", "stall", "total"]
 
 
-def _restore(
-    cls: type[CometGemError], args: tuple[object, ...], fields: dict[str, object]
-) -> CometGemError:
-    error = cls.__new__(cls, *args)
+def _restore(cls: type[CometGemError], fields: dict[str, object]) -> CometGemError:
+    error = cls.__new__(cls)
     error.__dict__.update(fields)
     return error
 
@@ -82,11 +80,14 @@ class CometGemError(Exception):
     partial: GenerateContentResponse | None = None
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+        super().__init__()
         self.message = message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
+        return _restore, (type(self), self.__dict__)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
     def __str__(self) -> str:
         return printable(self.message)

@@ -8,6 +8,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-callin
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -68,7 +69,7 @@ class CallMerger:
     def _set(self, arg: PartialArg) -> None:
         steps = _steps(arg.json_path)
         node = self._args
-        for step, following in zip(steps, steps[1:], strict=False):
+        for step, following in pairwise(steps):
             child = node.get(step)
             if not isinstance(child, dict):
                 child = node[step] = _Items() if isinstance(following, int) else {}

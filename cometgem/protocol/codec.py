@@ -95,7 +95,7 @@ def _mend(value: Any, kind: Any) -> Any:
         case "BytesType", str():
             text = value.translate(_URL_SAFE)
             return text + "=" * (-len(text) % 4)
-        case ("IntType" | "FloatType"), str():
+        case (("IntType" | "FloatType"), str()):
             return _number(value)
         case "IntType", float() if value.is_integer():
             return int(value)

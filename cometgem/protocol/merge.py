@@ -69,7 +69,8 @@ class ResponseMerger:
             self._usage = usage if self._usage is None else _overlay(self._usage, usage)
         if chunk.prompt_feedback is not None:
             feedback = chunk.prompt_feedback
-            self._feedback = feedback if self._feedback is None else _overlay(feedback, self._feedback)
+            first = self._feedback
+            self._feedback = feedback if first is None else _overlay(feedback, first)
         firsts = self._firsts
         if chunk.model_version and "model_version" not in firsts:
             firsts["model_version"] = chunk.model_version
@@ -114,6 +115,9 @@ class _CandidateMerger:
                 self._parts.add(part)
         if candidate.finish_reason:
             self.finish_reason = candidate.finish_reason
+        self._add_metadata(candidate)
+
+    def _add_metadata(self, candidate: Candidate) -> None:
         if candidate.safety_ratings:
             self._add_ratings(candidate.safety_ratings)
         if candidate.citation_metadata is not None:
@@ -131,8 +135,9 @@ class _CandidateMerger:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
             self._lasts["grounding_attributions"] = candidate.grounding_attributions
-        if candidate.url_context_metadata is not None and candidate.url_context_metadata.url_metadata:
-            self._lasts["url_context_metadata"] = candidate.url_context_metadata
+        pages = candidate.url_context_metadata
+        if pages is not None and pages.url_metadata:
+            self._lasts["url_context_metadata"] = pages
 
     def candidate(self) -> Candidate:
         cited = self._citation_sources or self._citations
@@ -216,19 +221,19 @@ class _PartsMerger:
                 merger.add(part, call)
                 break
         else:
-            merger = CallMerger(part, call) if CallMerger.begins(call) else None
-            self._done.append(merger or part)
-            if merger is not None:
-                self._open_calls.append(merger)
+            if not CallMerger.begins(call):
+                self._done.append(part)
+                return
+            merger = CallMerger(part, call)
+            self._done.append(merger)
+            self._open_calls.append(merger)
         self._open_calls = [merger for merger in self._open_calls if merger.open]
 
 
 def _overlay(under: _S, over: _S) -> _S:
     """Return ``under`` with every field that ``over`` has set."""
-    fields = {name: getattr(over, name) for name in over.__struct_fields__}
-    return replace(
-        under, **{name: value for name, value in fields.items() if value is not None and value != []}
-    )
+    fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
+    return replace(under, **{name: value for name, value in fields if value not in (None, [])})
 
 
 def _add_new(seen: dict[bytes, Citation], citations: Iterable[Citation]) -> None:

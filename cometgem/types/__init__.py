@@ -114,6 +114,9 @@ from cometgem.types.tools import (
     UrlContext,
     WebSearch,
 )
+from cometgem.types.wire import (
+    Wire,
+)
 
 __all__ = [
     "AttributionSourceId",
@@ -216,4 +219,5 @@ __all__ = [
     "VideoMetadata",
     "VoiceConfig",
     "WebSearch",
+    "Wire",
 ]

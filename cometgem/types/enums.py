@@ -1,7 +1,8 @@
 """Enumerated values, for completion and against typing errors. No I/O; wire-faithful.
 
 Fields that hold them are plain `str`, so `candidate.finish_reason == FinishReason.STOP` works
-and a value newer than this library is no error. The "…_UNSPECIFIED" values are left out.
+and a value newer than this library is no error. A member drops what its class already says
+(`HarmCategory.HARASSMENT`); the "…_UNSPECIFIED" values are left out.
 """
 
 from enum import StrEnum

@@ -153,11 +153,14 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     @property
     def text(self) -> str:
         """The text of the first candidate, without thoughts; "" if there is none."""
-        parts = self.parts
-        if len(parts) == 1:  # nearly every chunk
-            part = parts[0]
-            return "" if part.thought else part.text or ""
-        return "".join([part.text for part in parts if part.text and not part.thought])
+        for candidate in self.candidates:
+            if candidate.index == 0 and candidate.content:
+                parts = candidate.content.parts
+                if len(parts) == 1:  # nearly every chunk: half the time of the line below
+                    part = parts[0]
+                    return "" if part.thought else part.text or ""
+                return "".join([part.text for part in parts if part.text and not part.thought])
+        return ""
 
     @property
     def thoughts(self) -> str:

@@ -1,0 +1,100 @@
+"""When a wait is over: one timer a stream, moved only when it fires too early.
+
+``asyncio.timeout()`` would arm and cancel a timer for every read; with thousands of streams that
+costs more than the chunks do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+from cometgem.errors import APITimeoutError, TimeoutPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cometgem.protocol.timeouts import Timeouts
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """Limits the waits of one attempt, from the sending of the request on.
+
+    Args:
+        timeouts: The limits.
+        total_at: The loop's time at which ``timeouts.total`` is over.
+        streamed: Whether chunks are awaited, or one response.
+
+    Attributes:
+        expired: The limit that ran out, or None.
+    """
+
+    def __init__(self, timeouts: Timeouts, total_at: float | None, *, streamed: bool) -> None:
+        self.expired: TimeoutPhase | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timeouts = timeouts
+        self._streamed = streamed
+        self._total_at = math.inf if total_at is None else total_at
+        limit = timeouts.first if streamed else timeouts.stall
+        self._first_at: float | None = math.inf if limit is None else self._loop.time() + limit
+        self._wait_at = math.inf  # when the present wait is over
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_expiry: Callable[[], object] = bool
+
+    def seconds(self) -> float | None:
+        """Return the seconds left until the response has to be there; None if no limit."""
+        at = min(self._first_at or 0.0, self._total_at)
+        return None if at == math.inf else max(0.0, at - self._loop.time())
+
+    def start(self, on_expiry: Callable[[], object]) -> None:
+        """Begin the wait for the next chunk; the first one's began with the request."""
+        if self._first_at is not None:
+            at = self._first_at
+        elif self._timeouts.stall is None:
+            at = math.inf
+        else:
+            at = self._loop.time() + self._timeouts.stall
+        self._wait_at = at = min(at, self._total_at)
+        if self._timer is None or at < self._timer.when():
+            self._on_expiry = on_expiry
+            self._arm(at)
+
+    def stop(self) -> None:
+        """A chunk is here: the time until the next wait is the caller's."""
+        self._first_at = None
+        self._wait_at = math.inf
+
+    def cancel(self) -> None:
+        """Forget the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def error(self) -> APITimeoutError:
+        """Return the error for the limit that has run out."""
+        if self._total_at <= self._loop.time():
+            self.expired = "total"
+        elif self.expired is None:
+            self.expired = "first_chunk" if self._streamed and self._first_at else "stall"
+        limits = {
+            "total": self._timeouts.total,
+            "first_chunk": self._timeouts.first,
+            "stall": self._timeouts.stall,
+        }
+        return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
+
+    def _arm(self, at: float) -> None:
+        self.cancel()
+        if at < math.inf:
+            self._timer = self._loop.call_at(at, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._wait_at > self._loop.time():
+            self._arm(self._wait_at)
+            return
+        self.error()
+        self._on_expiry()

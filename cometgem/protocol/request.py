@@ -1,0 +1,194 @@
+"""Arguments become a request: method, path, headers, body. The API key is added further up.
+
+Whatever can never work is refused here, in one sentence, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from urllib.parse import quote
+
+import msgspec
+
+from cometgem.errors import ConfigurationError
+from cometgem.protocol.codec import encode
+from cometgem.protocol.contents import Contents, contents_to_wire, instruction_to_wire
+from cometgem.protocol.spelling import list_to_wire, to_wire
+from cometgem.types.generation import GenerationConfig
+from cometgem.types.request import GenerateContentRequest, SafetySetting
+from cometgem.types.tools import Tool, ToolConfig
+
+if TYPE_CHECKING:
+    from cometgem.protocol.retry import RetryPolicy
+    from cometgem.protocol.timeouts import Timeouts
+
+__all__ = ["GenerateOptions", "Operation", "Request", "build_request", "check_headers"]
+
+Operation = Literal["generateContent", "streamGenerateContent"]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Visible characters, spaces and tabs of RFC 9110 5.5, without obs-text.
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_OWN_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "host", "transfer-encoding", "x-goog-api-key"}
+)
+
+
+class GenerateOptions(TypedDict, total=False):
+    """What both operations take beside the model and the contents.
+
+    Attributes:
+        system_instruction: What holds for the whole conversation, in the forms of ``contents``.
+        tools: Tools that the model may use.
+        tool_config: How it may use them.
+        safety_settings: What is to be blocked.
+        generation_config: Temperature, thinking, output format and the like.
+        cached_content: ``cachedContents/{id}``.
+        extra_body: Merged into the body last, for keys newer than this library.
+        headers: Sent with this request, over the client's.
+        timeouts: In place of the client's.
+        retry: In place of the client's.
+    """
+
+    system_instruction: Contents | None
+    tools: Sequence[Tool | Mapping[str, Any]] | None
+    tool_config: ToolConfig | Mapping[str, Any] | None
+    safety_settings: Sequence[SafetySetting | Mapping[str, Any]] | None
+    generation_config: GenerationConfig | Mapping[str, Any] | None
+    cached_content: str | None
+    extra_body: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    timeouts: Timeouts | None
+    retry: RetryPolicy | None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request, without the key.
+
+    Attributes:
+        path: Percent-encoded, with the query; to be appended to the base URL.
+        headers: All but the key's.
+        body: JSON in UTF-8.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def build_request(
+    operation: Operation, model: str, contents: Contents, options: GenerateOptions
+) -> Request:
+    """Return the request for one operation.
+
+    Raises:
+        ConfigurationError: An argument that can never work.
+        TypeError: An option that does not exist.
+    """
+    _check_options(options)
+    body: dict[str, Any] = {"contents": contents_to_wire(contents)}
+    if (instruction := options.get("system_instruction")) is not None:
+        body["systemInstruction"] = instruction_to_wire(instruction)
+    if (tools := options.get("tools")) is not None:
+        body["tools"] = list_to_wire(tools, Tool, "tools")
+    if (tool_config := options.get("tool_config")) is not None:
+        body["toolConfig"] = to_wire(tool_config, ToolConfig, "tool_config")
+    if (settings := options.get("safety_settings")) is not None:
+        body["safetySettings"] = list_to_wire(settings, SafetySetting, "safety_settings")
+    if (config := options.get("generation_config")) is not None:
+        body["generationConfig"] = _generation_config(config)
+    if (cached := options.get("cached_content")) is not None:
+        body["cachedContent"] = cached
+    if (extra := options.get("extra_body")) is not None:
+        body = _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))
+    streamed = operation == "streamGenerateContent"
+    return Request(
+        method="POST",
+        path=f"/v1beta/models/{_model_segment(model)}:{operation}{'?alt=sse' if streamed else ''}",
+        headers={
+            "Accept": "text/event-stream" if streamed else "application/json",
+            "Content-Type": "application/json",
+            **check_headers(options.get("headers")),
+        },
+        body=_encode(body),
+    )
+
+
+def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the caller's headers, if they may be sent.
+
+    Raises:
+        ConfigurationError: A name or value that HTTP does not allow, or one that is not the
+            caller's to set.
+    """
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ConfigurationError(f"headers: {name!r} is no header name")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(
+                f"headers must not set {name!r}: it is the client's (api_key=, auth=, base_url=)"
+            )
+        if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"headers: the value of {name!r} must be a str of visible ASCII characters"
+            )
+    return dict(headers or {})
+
+
+def _check_options(options: GenerateOptions) -> None:
+    known = GenerateOptions.__annotations__
+    config_keys = GenerationConfig.__struct_fields__
+    for name in options:
+        if name in config_keys:
+            raise TypeError(f"{name!r} is no option: give generation_config={{{name!r}: ...}}")
+        if name not in known:
+            raise TypeError(f"{name!r} is no option; there are {', '.join(sorted(known))}")
+
+
+def _model_segment(model: str) -> str:
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model must be a str, got {type(model).__name__}")
+    name = model.removeprefix("models/")
+    if not name.strip() or "/" in name or "\\" in name or ".." in name or not name.isprintable():
+        raise ConfigurationError(
+            f"{model!r} is no model name: give one such as 'gemini-2.5-flash', without '/' and '..'"
+        )
+    return quote(name, safe="")
+
+
+def _generation_config(given: GenerationConfig | Mapping[str, Any]) -> Any:
+    config = to_wire(given, GenerationConfig, "generation_config")
+    thinking = msgspec.to_builtins(_get(config, "thinking_config", "thinkingConfig"), enc_hook=repr)
+    if isinstance(thinking, dict):
+        level, budget = thinking.get("thinkingLevel"), thinking.get("thinkingBudget")
+        if level is not None and budget is not None:
+            raise ConfigurationError(
+                f"thinkingLevel={level!r} and thinkingBudget={budget!r} exclude each other: give a"
+                " level to Gemini 3 and later, a budget to Gemini 2.5"
+            )
+    return config
+
+
+def _get(config: Any, name: str, wire: str) -> Any:
+    return config.get(wire) if isinstance(config, dict) else getattr(config, name)
+
+
+def _merge(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(body)
+    for key, value in extra.items():
+        old = merged.get(key)
+        if isinstance(old, msgspec.Struct):
+            old = msgspec.to_builtins(old)
+        both = isinstance(old, dict) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    try:
+        return encode(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"the request cannot be written as JSON: {error}") from error

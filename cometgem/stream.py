@@ -1,0 +1,296 @@
+"""A streamed response: chunks as they come, merged as they go, closed as it is left.
+
+Laws: iterating awaits nothing while a chunk is at hand; there is no task, queue or cancel scope
+behind a stream that is being iterated; no error that it has raised is kept with its traceback,
+since the cycle would keep a dropped stream, and its connection, alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+
+import anyio
+
+from cometgem.errors import (
+    APITimeoutError,
+    ClientClosedError,
+    CometGemError,
+    ResponseDecodeError,
+    StreamError,
+    StreamInterruptedError,
+    StreamTruncatedError,
+)
+from cometgem.protocol.chunks import ChunkDecoder
+from cometgem.protocol.merge import ResponseMerger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from types import TracebackType
+
+    from cometgem.attempts import Attempts
+    from cometgem.transport import Reply
+    from cometgem.types.response import GenerateContentResponse
+
+__all__ = ["GenerateContentStream", "TextStream"]
+
+_T = TypeVar("_T")
+
+
+class GenerateContentStream:
+    """An async iterator of chunks. Nothing is sent before it is opened, entered or iterated.
+
+    Leave it as you like: ``break``, an exception, cancellation, ``del`` or the end of ``async
+    with`` close the connection at once, so the server stops generating.
+
+    Example::
+
+        async with client.stream_generate_content("gemini-2.5-flash", "Hi") as stream:
+            async for chunk in stream:
+                print(chunk.text, end="")
+            final = await stream.get_final_response()
+    """
+
+    _reply: Reply | None = None
+
+    def __init__(self, attempts: Attempts, max_event_size: int) -> None:
+        self._attempts = attempts
+        self._max_event_size = max_event_size
+        self._decoder = ChunkDecoder(max_event_size)
+        self._merger = ResponseMerger()
+        self._chunks: Iterator[GenerateContentResponse] = iter(())  # decoded from the last read
+        self._unread: Reply | None = None  # a reply of which nothing has been read
+        self._beginning: anyio.CancelScope | None = None
+        self._waiting = False
+        self._ended = False
+        self._closed = False
+        self._failure: CometGemError | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if self._reply is not None:
+            self._reply.close()
+
+    def __repr__(self) -> str:
+        states = {
+            "failed": self._failure is not None,
+            "ended": self._ended,
+            "closed": self._closed,
+            "open": self._reply is not None,
+        }
+        state = next((name for name, holds in states.items() if holds), "not sent")
+        return f"<GenerateContentStream {state}, chunks={self._merger.chunks}>"
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> GenerateContentResponse:
+        if self._waiting:
+            raise _busy()
+        try:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._waiting = True
+                chunk = await self._next()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        finally:
+            self._waiting = False
+        self._merger.add(chunk)
+        return chunk
+
+    async def open(self) -> None:
+        """Send the request and wait for the status and the headers; once is enough.
+
+        Raises:
+            APIStatusError: The API refused.
+            APIConnectionError: No answer came.
+            ClientClosedError: The stream or its client is closed.
+        """
+        if self._waiting:
+            raise _busy()
+        self._waiting = True
+        try:
+            self._check_usable()
+            if self._reply is None:
+                await self._begin(self._send)
+        except BaseException as error:
+            self._leave(error)
+            raise
+        finally:
+            self._waiting = False
+
+    async def aclose(self) -> None:
+        """Close the connection; the chunks so far stay in ``snapshot``.
+
+        A task that waits for the next chunk gets ClientClosedError. Closing twice, or after the
+        end, does nothing.
+        """
+        self._closed = True
+        if self._reply is not None:
+            self._reply.close()
+        if self._beginning is not None:
+            self._beginning.cancel()
+
+    async def get_final_response(self) -> GenerateContentResponse:
+        """Read what is left and return all chunks merged into one response.
+
+        Raises:
+            CometGemError: As iterating does; ``partial`` holds what came.
+        """
+        async for _ in self:
+            pass
+        return self.snapshot
+
+    @property
+    def snapshot(self) -> GenerateContentResponse:
+        """The chunks handed out so far, merged; later ones do not change it."""
+        return self._merger.response()
+
+    @property
+    def text_stream(self) -> TextStream:
+        """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
+        return TextStream(self)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; known once the stream is open, before that a RuntimeError."""
+        return self._opened().status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers, case-insensitive; known once the stream is open."""
+        return self._opened().headers
+
+    @property
+    def request_id(self) -> str | None:
+        """What the gateway's support asks for; known once the stream is open."""
+        return self._opened().request_id
+
+    def _opened(self) -> Reply:
+        if self._reply is None:
+            raise RuntimeError("the stream is not open yet: await stream.open() first")
+        return self._reply
+
+    async def _next(self) -> GenerateContentResponse:
+        self._check_usable()
+        if self._ended:
+            self._end()
+        if self._merger.chunks:
+            return await self._read(self._opened())
+        return await self._begin(self._first)
+
+    async def _begin(self, once: Callable[[], Awaitable[_T]]) -> _T:
+        """Run the attempts, up to the first chunk, where ``aclose`` can still stop them."""
+        try:
+            with anyio.CancelScope() as self._beginning:
+                return await self._attempts.run(once)
+        finally:
+            self._beginning = None
+        raise ClientClosedError("the stream was closed before its first chunk came")
+
+    async def _send(self) -> None:
+        self._reply = self._unread = reply = await self._attempts.send()
+        self._decoder = ChunkDecoder(self._max_event_size, reply.headers)
+        self._ended = False
+
+    async def _first(self) -> GenerateContentResponse:
+        if self._unread is None:
+            await self._send()
+        self._unread = None
+        reply = self._opened()
+        try:
+            return await self._read(reply)
+        except CometGemError:
+            reply.close()
+            raise
+
+    async def _read(self, reply: Reply) -> GenerateContentResponse:
+        chunk = None
+        reply.start_waiting()
+        try:
+            while chunk is None and (data := await reply.read()):
+                self._chunks = self._decoder.feed(data)
+                chunk = next(self._chunks, None)
+        except StreamInterruptedError as error:
+            self._chunks = _last_words(self._decoder, error.with_traceback(None))
+            return next(self._chunks)
+        finally:
+            reply.stop_waiting()
+        if chunk is None:
+            self._ended = True
+            self._chunks = self._decoder.close()
+            chunk = next(self._chunks, None)
+        return self._end() if chunk is None else chunk
+
+    def _end(self) -> NoReturn:
+        if self._merger.finished:
+            raise StopAsyncIteration
+        raise StreamTruncatedError("the stream ended without a finishReason")
+
+    def _check_usable(self) -> None:
+        if self._failure is not None:
+            raise copy.copy(self._failure)
+        if self._closed and not self._ended:
+            raise ClientClosedError(
+                "the stream was closed before its end: what came is in stream.snapshot"
+            )
+
+    def _leave(self, error: BaseException) -> None:
+        """Close the connection, and tell the error what had come."""
+        if isinstance(error, StopAsyncIteration):
+            return
+        self._closed = True
+        if self._reply is not None:
+            self._reply.close()
+        if isinstance(error, CometGemError):
+            self._attempts.conceal_key(error)
+            if self._merger.chunks:
+                error.partial = self.snapshot
+            if isinstance(error, (StreamError, APITimeoutError)):
+                error.chunks = self._merger.chunks
+            if isinstance(error, StreamError) and self._reply is not None:
+                error.request_id = self._reply.request_id
+            self._failure = copy.copy(error)
+
+
+class TextStream:
+    """An async iterator of the text of a stream, made by ``stream.text_stream``."""
+
+    def __init__(self, stream: GenerateContentStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            chunk = await self._stream.__anext__()
+            if text := chunk.text:
+                return text
+
+
+def _last_words(
+    decoder: ChunkDecoder, error: StreamInterruptedError
+) -> Iterator[GenerateContentResponse]:
+    """Yield what had come complete before the connection broke, then raise."""
+    with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
+        yield from decoder.close()
+    raise error
+
+
+def _busy() -> RuntimeError:
+    return RuntimeError("the stream is already being iterated, by another task")

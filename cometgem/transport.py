@@ -1,0 +1,291 @@
+"""The one door to aiohttp: requests out, bytes in, foreign errors translated.
+
+Nothing of aiohttp leaves this room, and nothing above it knows HTTP beyond status and headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import anyio
+from yarl import URL
+
+from cometgem.deadline import Deadline
+from cometgem.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    ClientClosedError,
+    CometGemError,
+    StreamInterruptedError,
+)
+from cometgem.protocol.failure import MAX_ERROR_BODY, request_id, status_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cometgem.protocol.request import Request
+    from cometgem.protocol.timeouts import Timeouts
+
+__all__ = ["Auth", "Key", "Reply", "Transport"]
+
+Auth = Literal["x-goog-api-key", "bearer"]
+
+# A server that answers with an error but does not finish it has said enough.
+_ERROR_BODY_SECONDS = 5.0
+
+
+class Key(str):
+    """An API key that hides itself from every repr: of headers, of locals in a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Transport:
+    """Sends requests to one base URL; bound to the event loop of its first request.
+
+    Args:
+        base_url: Without a slash at the end.
+        key: The API key; it is sent to this base URL only.
+        auth: The header it is sent in.
+        headers: Sent with every request.
+        session: The caller's session, used and never closed; None makes one on first use.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Key,
+        auth: Auth,
+        headers: Mapping[str, str],
+        session: aiohttp.ClientSession | None,
+    ) -> None:
+        self.closed = False
+        self._base_url = base_url
+        self._key = key
+        bearer = Key("Bearer " + key)
+        self._headers = {
+            **headers,
+            **({"Authorization": bearer} if auth == "bearer" else {"x-goog-api-key": key}),
+        }
+        self._session = session
+        self._own_session = session is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._proxy = _environment_proxy(base_url) if session is None else None
+
+    def __del__(self) -> None:
+        if self._own_session and self._session is not None and not self._session.closed:
+            _drop(self._session)
+
+    async def send(
+        self, request: Request, timeouts: Timeouts, total_at: float | None, *, streamed: bool
+    ) -> Reply:
+        """Send a request and return the reply once its headers are there.
+
+        Args:
+            request: What to send.
+            timeouts: How long to wait, in seconds.
+            total_at: The loop's time at which ``timeouts.total`` is over.
+            streamed: Whether chunks are awaited, or one response.
+
+        Raises:
+            APIStatusError: The status is no success.
+            APIConnectionError: No answer came.
+            APITimeoutError: None came in time.
+            ClientClosedError: The client is closed, or lives in another event loop.
+        """
+        session = self._session_here()
+        deadline = Deadline(timeouts, total_at, streamed=streamed)
+        try:
+            with anyio.fail_after(deadline.seconds()):
+                response = await session.post(
+                    URL(self._base_url + request.path, encoded=True),
+                    data=request.body,
+                    headers={**self._headers, **request.headers},
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, connect=timeouts.connect, sock_connect=timeouts.connect
+                    ),
+                )
+        except aiohttp.ServerTimeoutError as error:
+            raise APITimeoutError("connect", timeouts.connect or 0.0) from error
+        except TimeoutError as error:
+            raise deadline.error() from error
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            self.check_open()
+            if isinstance(error, RuntimeError):
+                raise
+            raise self._no_response(error) from error
+        reply = Reply(response, deadline, self)
+        if response.status // 100 != 2:  # noqa: PLR2004  any success
+            raise await self._failure(reply)
+        return reply
+
+    async def aclose(self) -> None:
+        """Close the session, if it is our own, and whatever still runs on it."""
+        self.closed = True
+        if self._own_session and self._session is not None:
+            await self._session.close()
+
+    def conceal_key(self, error: CometGemError) -> None:
+        """Take the API key out of an error, where a server echoed it."""
+        for name, value in vars(error).items():
+            if name != "partial":
+                setattr(error, name, _without(self._key, value))
+
+    def _session_here(self) -> aiohttp.ClientSession:
+        self.check_open()
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise ClientClosedError(
+                    "the client was first used in another event loop: make one Client per loop"
+                )
+            self._loop = loop
+        if self._session is None:
+            # No cap on connections: concurrency is the caller's. No cookies: nobody asked.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    def check_open(self) -> None:
+        """Raise ClientClosedError if nothing can be sent any more."""
+        if self.closed or (self._session is not None and self._session.closed):
+            raise ClientClosedError("the client is closed: make a new one")
+
+    def _no_response(self, error: Exception) -> APIConnectionError:
+        match error:
+            case aiohttp.ClientConnectorDNSError():
+                what = "the host name was not found"
+            case aiohttp.ClientConnectorCertificateError():
+                what = f"the certificate was not accepted ({error.certificate_error})"
+            case aiohttp.ClientSSLError() | ssl.SSLError():
+                what = "TLS failed"
+            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+                what = "the proxy did not connect"
+            case aiohttp.ClientConnectorError():
+                what = f"the connection failed ({error.os_error.strerror or error.os_error})"
+            case aiohttp.ServerDisconnectedError() | ConnectionError():
+                what = "the server closed the connection before it answered"
+            case aiohttp.ClientResponseError():
+                what = "the server's answer is no HTTP"
+            case _:
+                what = f"the request failed ({type(error).__name__})"
+        return APIConnectionError(f"no response from {self._base_url}: {what}")
+
+    async def _failure(self, reply: Reply) -> APIStatusError:
+        body = b""
+        with contextlib.suppress(CometGemError), anyio.move_on_after(_ERROR_BODY_SECONDS):
+            while len(body) < MAX_ERROR_BODY and (data := await reply.read()):
+                body += data
+        reply.close()
+        error = status_failure(reply.status, reply.headers, body[:MAX_ERROR_BODY], now=time.time())
+        location = reply.headers.get("location")
+        if reply.status // 100 == 3:  # noqa: PLR2004  any redirect
+            error.message = (
+                f"redirects are not followed: the base URL {self._base_url} points to"
+                f" {location or 'nowhere'}; set base_url to the right one"
+            )
+        return error
+
+
+class Reply:
+    """An answer whose headers have come, and whose body is being read.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The response headers, case-insensitive.
+        request_id: The gateway's id of the request, or None.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, deadline: Deadline, transport: Transport
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.request_id = request_id(response.headers)
+        self._response = response
+        self._deadline = deadline
+        self._transport = transport
+
+    def start_waiting(self) -> None:
+        """Begin the wait for the next chunk: if none comes in time, ``read`` raises."""
+        self._deadline.start(self._response.close)
+
+    def stop_waiting(self) -> None:
+        """End the wait: a chunk is here."""
+        self._deadline.stop()
+
+    async def read(self) -> bytes:
+        """Return what has come of the body, b"" at its end.
+
+        Raises:
+            StreamInterruptedError: The connection broke.
+            APITimeoutError: The wait was too long.
+            ClientClosedError: The reply or the client was closed meanwhile.
+        """
+        try:
+            data = await self._response.content.readany()
+        except Exception as error:
+            raise self._interruption(error) from error
+        if not data:
+            self._deadline.cancel()
+            if self._transport.closed:
+                raise self._interruption(None)
+        return data
+
+    def close(self) -> None:
+        """Close the connection, unless the body has been read to its end."""
+        self._deadline.cancel()
+        self._response.close()
+
+    def _interruption(self, error: Exception | None) -> CometGemError:
+        if self._deadline.expired is not None:
+            return self._deadline.error()
+        if self._transport.closed or self._response.closed:
+            return ClientClosedError("the stream was closed while its next chunk was awaited")
+        return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
+
+
+def _without(key: str, value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace(key, "***")
+        case bytes():
+            return value.replace(key.encode(), b"***")
+        case list():
+            return [_without(key, item) for item in value]
+        case dict():
+            return {name: _without(key, item) for name, item in value.items()}
+    return value
+
+
+def _environment_proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment names for an https URL.
+
+    Plain http never goes through one, since the proxy would read the key.
+    """
+    url = urlsplit(base_url)
+    if url.scheme != "https" or proxy_bypass(url.hostname or ""):
+        return None
+    return getproxies().get("https")
+
+
+def _drop(session: aiohttp.ClientSession) -> None:
+    """Close a session that was forgotten, without an await and without a warning."""
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        connector.close().__await__()

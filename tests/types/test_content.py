@@ -1,0 +1,169 @@
+import errno
+import mimetypes
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cometgem.errors import ConfigurationError
+from cometgem.types import (
+    Blob,
+    Content,
+    FileData,
+    FunctionCall,
+    FunctionResponse,
+    FunctionResponseBlob,
+    Part,
+    PartialArg,
+)
+
+
+def sent(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def test_empty_args_and_response_are_sent() -> None:
+    assert sent(FunctionCall(name="f")) == b'{"name":"f","args":{}}'
+    assert sent(FunctionCall(name="f", args={})) == b'{"name":"f","args":{}}'
+    assert sent(FunctionResponse(name="f")) == b'{"name":"f","response":{}}'
+    assert FunctionCall().args is not FunctionCall().args
+
+
+def test_a_nameless_piece_of_a_streamed_call() -> None:
+    part = msgspec.json.decode(b'{"functionCall":{"willContinue":true}}', type=Part)
+    assert part.function_call == FunctionCall(name="", args={}, will_continue=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "arg"),
+    [
+        (b'{"nullValue":"NULL_VALUE"}', PartialArg(null_value="NULL_VALUE")),
+        (b'{"nullValue":null}', PartialArg(null_value=None)),
+        (b"{}", PartialArg()),
+        (b'{"numberValue":5}', PartialArg(number_value=5)),
+        (b'{"stringValue":""}', PartialArg(string_value="")),
+        (b'{"boolValue":false}', PartialArg(bool_value=False)),
+    ],
+)
+def test_partial_args_tell_null_from_absent(body: bytes, arg: PartialArg) -> None:
+    decoded = msgspec.json.decode(body, type=PartialArg)
+    assert decoded == arg
+    assert (decoded.null_value is msgspec.UNSET) == (b"null" not in body)
+    assert sent(decoded) == body
+
+
+def test_whole_numbers_stay_whole() -> None:
+    decoded = msgspec.json.decode(b'{"numberValue":9007199254740993}', type=PartialArg)
+    assert decoded.number_value == 9007199254740993
+    assert isinstance(decoded.number_value, int)
+
+
+def test_media_is_base64_and_signatures_stay_as_they_came() -> None:
+    body = b'{"thoughtSignature":"_-+/w","inlineData":{"data":"_w==","mimeType":"image/png"}}'
+    with pytest.raises(msgspec.ValidationError):  # the codec mends URL-safe base64
+        msgspec.json.decode(body, type=Part)
+    body = body.replace(b'"_w=="', b'"/w=="')
+    part = msgspec.json.decode(body, type=Part)
+    assert part.inline_data == Blob(data=b"\xff", mime_type="image/png")
+    assert part.thought_signature == "_-+/w"
+    assert sent(part) == body
+
+
+def test_a_picture_is_not_poured_into_the_log() -> None:
+    part = Part.from_bytes(b"\0" * 1_000_000, "image/png")
+    assert "Blob(mime_type='image/png', data=<1000000 bytes>)" in repr(part)
+    assert repr(FunctionResponseBlob()).startswith("FunctionResponseBlob(")
+
+
+def test_from_uri() -> None:
+    part = Part.from_uri("https://example.com/a.mp4", "video/mp4")
+    assert part == Part(
+        file_data=FileData(file_uri="https://example.com/a.mp4", mime_type="video/mp4")
+    )
+
+
+def test_from_function_response() -> None:
+    assert sent(Part.from_function_response("f", {"snake_case": 1})) == (
+        b'{"functionResponse":{"name":"f","response":{"snake_case":1}}}'
+    )
+    part = Part.from_function_response("f", {}, id="1")
+    assert part.function_response == FunctionResponse(name="f", response={}, id="1")
+
+
+@pytest.mark.parametrize(
+    ("ending", "mime_type"),
+    [
+        ("aac", "audio/aac"),
+        ("aiff", "audio/aiff"),
+        ("avi", "video/avi"),
+        ("css", "text/css"),
+        ("csv", "text/csv"),
+        ("flac", "audio/flac"),
+        ("flv", "video/x-flv"),
+        ("heic", "image/heic"),
+        ("heif", "image/heif"),
+        ("html", "text/html"),
+        ("jpeg", "image/jpeg"),
+        ("JPG", "image/jpeg"),
+        ("js", "text/javascript"),
+        ("json", "application/json"),
+        ("md", "text/markdown"),
+        ("mov", "video/mov"),
+        ("mp3", "audio/mp3"),
+        ("mp4", "video/mp4"),
+        ("mpg", "video/mpeg"),
+        ("ogg", "audio/ogg"),
+        ("pdf", "application/pdf"),
+        ("png", "image/png"),
+        ("py", "text/x-python"),
+        ("rtf", "text/rtf"),
+        ("txt", "text/plain"),
+        ("wav", "audio/wav"),
+        ("webm", "video/webm"),
+        ("webp", "image/webp"),
+        ("wmv", "video/wmv"),
+        ("xml", "text/xml"),
+        ("3gp", "video/3gpp"),
+    ],
+)
+def test_from_file_knows_what_gemini_documents(
+    tmp_path: Path, ending: str, mime_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mimetypes, "types_map", {})  # the machine's own table has no say
+    path = tmp_path / f"a.b.{ending}"
+    path.write_bytes(b"data")
+    for given in (path, str(path)):
+        assert Part.from_file(given) == Part.from_bytes(b"data", mime_type)
+
+
+@pytest.mark.parametrize(("name", "code"), [("absent.png", errno.ENOENT), ("", errno.EISDIR)])
+def test_from_file_needs_a_file(tmp_path: Path, name: str, code: int) -> None:
+    path = tmp_path / name
+    with pytest.raises(ConfigurationError, match="readable file") as caught:
+        Part.from_file(path)
+    assert repr(str(path)) in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == code
+
+
+@pytest.mark.parametrize("name", ["a.unheard-of", "README", ".png", "a.tar.gz"])
+def test_from_file_needs_an_ending_it_knows(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"data")
+    with pytest.raises(ConfigurationError, match=r"Part\.from_bytes\(data, mime_type\)") as caught:
+        Part.from_file(tmp_path / name)
+    assert name in str(caught.value)
+
+
+def test_content_round_trip() -> None:
+    body = (
+        b'{"parts":['
+        b'{"text":"","thought":true,"thoughtSignature":"c2ln"},'
+        b'{"functionCall":{"name":"f","args":{"a_b":null},"id":"1"}},'
+        b'{"executableCode":{"code":"1","language":"PYTHON"}},'
+        b'{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":""}},'
+        b'{"toolCall":{"toolType":"URL_CONTEXT","args":{}}},'
+        b'{"toolResponse":{"toolType":"URL_CONTEXT","response":{}}},'
+        b'{"text":"t","videoMetadata":{"startOffset":"1.5s","fps":1.0},"partMetadata":{}}'
+        b'],"role":"model"}'
+    )
+    assert sent(msgspec.json.decode(body, type=Content)) == body
