@@ -177,8 +177,8 @@ class Transport:
                 what = "the proxy did not connect"
             case aiohttp.ClientConnectorError():
                 what = f"the connection failed ({error.os_error.strerror or error.os_error})"
-            case aiohttp.ServerDisconnectedError() | ConnectionError():
-                what = "the server closed the connection before it answered"
+            case aiohttp.ServerDisconnectedError() | OSError():
+                what = "the connection was closed before the answer came"
             case aiohttp.ClientResponseError():
                 what = "the server's answer is no HTTP"
             case _:
@@ -239,7 +239,8 @@ class Reply:
         try:
             data = await self._response.content.readany()
         except Exception as error:
-            raise self._interruption(error) from error
+            # Without its traceback: aiohttp keeps the error, and its frames would keep the stream.
+            raise self._interruption(error) from error.with_traceback(None)
         if not data:
             self._deadline.cancel()
             if self._transport.closed:
@@ -288,4 +289,4 @@ def _drop(session: aiohttp.ClientSession) -> None:
     connector = session.connector
     session.detach()
     if connector is not None:
-        connector.close().__await__()
+        connector._close()  # noqa: SLF001  the public close() is a coroutine

@@ -19,6 +19,8 @@ def check_base_url(url: str, *, allow_insecure: bool) -> str:
         ConfigurationError: It is no http(s) URL, has a query or a user in it, already ends in a
             version, or would send the key over plain http to another machine.
     """
+    if "@" in url or "?" in url or "#" in url:  # not quoted: a password or a key may be in it
+        raise ConfigurationError("base_url must have no user, query or fragment: " + _EXAMPLE)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -28,8 +30,6 @@ def check_base_url(url: str, *, allow_insecure: bool) -> str:
         raise ConfigurationError(f"base_url {url!r} is no http(s) URL: {_EXAMPLE}")
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise ConfigurationError(f"base_url {url!r} has characters that no URL has: {_EXAMPLE}")
-    if "@" in parts.netloc or "?" in url or "#" in url:
-        raise ConfigurationError("base_url must have no user, query or fragment: " + _EXAMPLE)
     path = parts.path.rstrip("/")
     if path.endswith(("/v1", "/v1beta")):
         raise ConfigurationError(

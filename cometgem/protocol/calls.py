@@ -32,7 +32,7 @@ class CallMerger:
         self.open = True
         self._part = part
         self._call = call
-        self._args: dict[Any, Any] = _editable(call.args)
+        self._args: dict[Any, Any] = {}
         self.add(part, call)
 
     @staticmethod
@@ -48,6 +48,7 @@ class CallMerger:
 
     def add(self, part: Part, call: FunctionCall) -> None:
         """Take the next piece; the first signature and id stay."""
+        self._args |= _editable(call.args)
         for arg in call.partial_args:
             self._set(arg)
         self._part = replace(
@@ -71,21 +72,24 @@ class CallMerger:
         node = self._args
         for step, following in pairwise(steps):
             child = node.get(step)
-            if not isinstance(child, dict):
-                child = node[step] = _Items() if isinstance(following, int) else {}
+            container = _Items if isinstance(following, int) else dict
+            if type(child) is not container:
+                child = node[step] = container()
             node = child
         last = steps[-1]
-        if arg.null_value is not UNSET:
-            node[last] = None
-        elif arg.bool_value is not None:
+        if arg.bool_value is not None:
             node[last] = arg.bool_value
         elif arg.number_value is not None:
             node[last] = arg.number_value
-        else:
+        elif arg.string_value is not None:
             text = node.get(last)
             if not isinstance(text, _Text):
                 text = node[last] = _Text([text] if isinstance(text, str) else [])
-            text.append(arg.string_value or "")
+            text.append(arg.string_value)
+        elif arg.null_value is not UNSET:
+            node[last] = None
+        else:  # a string that has only been announced, or the end of a value
+            node.setdefault(last, "")
 
 
 class _Items(dict[int, Any]):

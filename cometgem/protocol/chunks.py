@@ -40,7 +40,7 @@ class ChunkDecoder:
         self._sse = SSEDecoder(max_event_size)
         self._max = max_event_size
         self._headers = headers or {}
-        self._start: bytes | None = b""  # blanks before the first telling byte; None after it
+        self._sniffing = True  # until the first telling byte
         self._document: list[bytes] | None = None  # pieces of a body that is no event stream
         self._document_size = 0
         self._events = 0
@@ -57,8 +57,8 @@ class ChunkDecoder:
             ResponseDecodeError: An event holds something else than a response.
             EventTooLargeError: An event is over the limit.
         """
-        if self._start is not None:
-            data = self._sniff(data)
+        if self._sniffing:
+            self._sniff(data)
         if self._document is not None:
             self._hold(data)
             return
@@ -78,11 +78,7 @@ class ChunkDecoder:
             yield from self._read_document(b"".join(self._document))
             return
         for event in self._sse.close():
-            try:
-                chunk = self._decode(event)
-            except ResponseDecodeError as error:
-                raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
-            if chunk is not None:
+            if (chunk := self._decode_last(event)) is not None:
                 yield chunk
         self._check_unknown(at_end=True)
 
@@ -109,14 +105,21 @@ class ChunkDecoder:
                 raise event_failure(error, data, self._headers)
         return chunk
 
-    def _sniff(self, data: bytes) -> bytes:
-        """Decide by the first telling byte what the body is."""
-        data = (self._start or b"") + data
-        first = data.lstrip(_BLANK)[:1]
-        self._start = None if first else data
-        if first and first in b"{[<":
-            self._document = []
-        return data if first else b""
+    def _decode_last(self, event: ServerSentEvent) -> GenerateContentResponse | None:
+        """Decode what the end of the body may have cut; where it is JSON, it is whole."""
+        try:
+            return self._decode(event)
+        except ResponseDecodeError as error:
+            if error.path:
+                raise
+            raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
+
+    def _sniff(self, data: bytes) -> None:
+        """Decide by the first telling byte what the body is; blanks are harmless to either."""
+        if first := data.lstrip(_BLANK)[:1]:
+            self._sniffing = False
+            if first in b"{[<":
+                self._document = []
 
     def _hold(self, data: bytes) -> None:
         pieces = self._document = self._document or []
@@ -128,14 +131,15 @@ class ChunkDecoder:
             self._read_page(b"".join(pieces))
 
     def _read_page(self, body: bytes) -> None:
-        raise ResponseDecodeError("an HTML page came instead of chunks", excerpt=excerpt(body))
+        page = excerpt(body.lstrip(_BLANK))
+        raise ResponseDecodeError("an HTML page came instead of chunks", excerpt=page)
 
     def _read_document(self, body: bytes) -> Iterator[GenerateContentResponse]:
         body = body.strip(_BLANK)
         if body.startswith(b"<"):
             self._read_page(body)
         if body.startswith(b"{"):
-            chunk = self._decode(ServerSentEvent(body))
+            chunk = self._decode_last(ServerSentEvent(body))
             if chunk is not None:
                 yield chunk
             return
@@ -166,8 +170,7 @@ class ChunkDecoder:
             body = b"\n".join(unknown[start:])
             if (error := find_error(parse_json(body))) is not None:
                 raise event_failure(error, body, self._headers)
-        if at_end and unknown and not self._events:
-            body = b"\n".join(unknown)
+        if at_end and not self._events and (body := b"\n".join(unknown).strip(_BLANK)):
             raise ResponseDecodeError("the body is no event stream", excerpt=excerpt(body))
 
 

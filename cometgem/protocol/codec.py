@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -71,8 +72,9 @@ def _decode_mended(data: bytes) -> GenerateContentResponse:
         ) from None
 
 
+@cache
 def _type_of_response() -> inspect.Type:
-    # Imported here: only the rare sloppy payload pays for it.
+    # Imported here: only the rare sloppy payload pays for it; some servers send nothing else.
     from msgspec import inspect  # noqa: PLC0415
 
     return inspect.type_info(GenerateContentResponse)

@@ -8,6 +8,7 @@ as a list of one), the gateway's ``{"error": {message, type, param, code}}``, th
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ _GATEWAY_STATUS = {
 }
 
 _REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
-_TITLE = re.compile(rb"<title[^>]*>\s*([^<]*?)\s*</title>", re.IGNORECASE)
+# Bounded: what a server sends must not make the search slow.
+_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
 _SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*")
 
 
@@ -177,7 +179,9 @@ def _header_seconds(header: str, now: float | None) -> float | None:
     if seconds is not None or now is None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+        date = parsedate_to_datetime(header)
+        # Its oldest form names no zone: RFC 9110 5.6.7 says that all of them are in GMT.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 
@@ -192,7 +196,7 @@ def _describe(status: int, body: bytes) -> str:
     start = body.lstrip()[:_EXCERPT]
     if start.startswith(b"<"):
         title = _TITLE.search(body)
-        name = title[1].decode("utf-8", "replace") if title else ""
+        name = title[1].strip().decode("utf-8", "replace") if title else ""
         return f"an HTML page came instead of JSON{f': {name}' if name else ''}"
     if start:
         return start.decode("utf-8", "replace")

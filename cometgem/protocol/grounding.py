@@ -35,7 +35,12 @@ def merge_grounding(old: GroundingMetadata | None, new: GroundingMetadata) -> Gr
         supports = old.grounding_supports + _shift(new.grounding_supports, shift)
     fields = {name: getattr(new, name) for name in new.__struct_fields__}
     fields |= {"grounding_chunks": chunks, "grounding_supports": supports}
-    return replace(old, **{name: value for name, value in fields.items() if value})
+    return replace(old, **{name: value for name, value in fields.items() if not _is_empty(value)})
+
+
+def _is_empty(value: object) -> bool:
+    """Whether it is null, "", [] or {}."""
+    return value is None or value == type(value)()
 
 
 def _starts_with(items: list[_T], start: list[_T]) -> bool:

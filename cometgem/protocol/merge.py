@@ -34,6 +34,8 @@ __all__ = ["ResponseMerger"]
 
 _S = TypeVar("_S", bound=Struct)
 
+_NO_GROUNDING = GroundingMetadata()
+
 
 class ResponseMerger:
     """Merges the chunks of one stream.
@@ -123,7 +125,7 @@ class _CandidateMerger:
         if candidate.citation_metadata is not None:
             _add_new(self._citation_sources, candidate.citation_metadata.citation_sources)
             _add_new(self._citations, candidate.citation_metadata.citations)
-        if candidate.grounding_metadata is not None:
+        if candidate.grounding_metadata not in (None, _NO_GROUNDING):
             self._grounding = merge_grounding(self._grounding, candidate.grounding_metadata)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)

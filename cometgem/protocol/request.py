@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -21,12 +21,16 @@ from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import Tool, ToolConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cometgem.protocol.retry import RetryPolicy
     from cometgem.protocol.timeouts import Timeouts
 
 __all__ = ["GenerateOptions", "Operation", "Request", "build_request", "check_headers"]
 
 Operation = Literal["generateContent", "streamGenerateContent"]
+
+_T = TypeVar("_T")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Visible characters, spaces and tabs of RFC 9110 5.5, without obs-text.
@@ -105,15 +109,17 @@ def build_request(
     if (extra := options.get("extra_body")) is not None:
         body = _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))
     streamed = operation == "streamGenerateContent"
+    headers = check_headers(options.get("headers"))
+    named = {name.lower() for name in headers}
+    defaults = {
+        "Accept": "text/event-stream" if streamed else "application/json",
+        "Content-Type": "application/json",
+    }
     return Request(
         method="POST",
         path=f"/v1beta/models/{_model_segment(model)}:{operation}{'?alt=sse' if streamed else ''}",
-        headers={
-            "Accept": "text/event-stream" if streamed else "application/json",
-            "Content-Type": "application/json",
-            **check_headers(options.get("headers")),
-        },
-        body=_encode(body),
+        headers={name: defaults[name] for name in defaults if name.lower() not in named} | headers,
+        body=_write(encode, body),
     )
 
 
@@ -176,19 +182,19 @@ def _get(config: Any, name: str, wire: str) -> Any:
     return config.get(wire) if isinstance(config, dict) else getattr(config, name)
 
 
-def _merge(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(body)
-    for key, value in extra.items():
-        old = merged.get(key)
-        if isinstance(old, msgspec.Struct):
-            old = msgspec.to_builtins(old)
-        both = isinstance(old, dict) and isinstance(value, Mapping)
-        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
+def _merge(body: Any, extra: Any) -> Any:
+    body, extra = _plain(body), _plain(extra)
+    if not (isinstance(body, dict) and isinstance(extra, Mapping)):
+        return extra
+    return body | {key: _merge(body.get(key), value) for key, value in extra.items()}
 
 
-def _encode(body: dict[str, Any]) -> bytes:
+def _plain(value: Any) -> Any:
+    return _write(msgspec.to_builtins, value) if isinstance(value, msgspec.Struct) else value
+
+
+def _write(write: Callable[[Any], _T], value: Any) -> _T:
     try:
-        return encode(body)
+        return write(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from error

@@ -1,0 +1,406 @@
+"""The script language. No I/O, save that `Reply.recorded` reads its file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cometgem.testing import bodies
+from cometgem.testing.steps import (
+    AUTO,
+    EVENT_STREAM,
+    HTML,
+    JSON,
+    Auto,
+    Chunk,
+    End,
+    Error,
+    Framing,
+    Parts,
+    Pause,
+    Raw,
+    Reset,
+    Stall,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Unpack
+
+    from cometgem.testing.bodies import ErrorFields, Wire
+
+__all__ = ["Reply"]
+
+_PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body></body></html>"
+
+# These tell a whole chunk from a part: no part has a field of such a name.
+_CHUNK_FIELDS = frozenset(
+    {
+        "candidates",
+        "createTime",
+        "error",
+        "modelStatus",
+        "modelVersion",
+        "promptFeedback",
+        "responseId",
+        "usageMetadata",
+    }
+)
+
+_PLAIN = Framing()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    r"""How one request is answered. A start makes it, every other method returns a new one.
+
+    Content is kept as chunks in wire form, so that a reply serves both operations: streamed as
+    events, or merged to one JSON body. The last chunk made of parts carries the finish reason
+    and usage, unless a fault comes after it.
+
+    ======================================  ====================================================
+    starts                                  answers with
+    ======================================  ====================================================
+    ``Reply.text("Hel", "lo")``             text, a chunk a piece; thought=, signature=, delay=
+    ``Reply.chunks({...}, [{...}])``        parts, lists of parts, whole chunks; delay=
+    ``Reply.call("f", {...})``              a function call; id=, signature=, in_pieces=True
+    ``Reply.image(data)``                   a picture as inlineData
+    ``Reply.error(429, retry_after=1)``     an error; code=, message=, dialect=, retry_delay= ...
+    ``Reply.html(502)``                     a proxy's page
+    ``Reply.raw(b"...")``                   any bytes; status=, content_type=
+    ``Reply.recorded(path)``                a recorded body
+    ``Reply.silence()``                     nothing, not even headers, until request.resume()
+    ``Reply.reset()``                       a reset before the headers
+    --------------------------------------  ----------------------------------------------------
+    goes on with                            then
+    --------------------------------------  ----------------------------------------------------
+    ``.then(reply)``                        another reply's content and faults
+    ``.then_pause(0.1)``                    nothing for so many seconds
+    ``.then_error(503)``                    an error event; bare=True: raw JSON between events
+    ``.then_raw(b"data: {oops\n\n")``       any bytes
+    ``.then_stall()``                       nothing, until request.resume()
+    ``.then_reset()``                       the connection breaks
+    ``.then_end()``                         a clean end without finish reason
+    --------------------------------------  ----------------------------------------------------
+    is refined by                           which sets
+    --------------------------------------  ----------------------------------------------------
+    ``.finish("MAX_TOKENS")``               the finish reason; None for none
+    ``.usage({...})``                       usageMetadata; None for none
+    ``.meta(model_version=)``               model version and response_id=
+    ``.delay(between=0.01)``                seconds; headers=, first=
+    ``.framed(newline="\r\n")``             also space=, pretty=, bom=, done=, blank_end=
+    ``.pings(every=0.1)``                   comments before chunks and while waiting
+    ``.cut(1)``, ``.cut_at(3, 700)``        where the body is cut into writes, in bytes
+    ``.gzip()``                             compression, flushed per event
+    ``.with_headers({...})``                response headers; None leaves one out
+    ======================================  ====================================================
+    """
+
+    steps: tuple[Step, ...] = ()
+    status: int = 200
+    content_type: str | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    headers_delay: float | None = 0.0
+    framing: Framing = _PLAIN
+    cut_size: int | None = None
+    cut_offsets: tuple[int, ...] = ()
+    compressed: bool = False
+    finish_reason: str | Auto | None = AUTO
+    usage_metadata: Wire | Auto | None = AUTO
+    model_version: str | None = None
+    response_id: str | None = None
+
+    @classmethod
+    def text(
+        cls,
+        *pieces: str,
+        thought: str | None = None,
+        signature: str | None = None,
+        delay: float = 0.0,
+    ) -> Reply:
+        """Answer with text, a chunk a piece.
+
+        Args:
+            pieces: The text.
+            thought: A thought before it, in a chunk of its own.
+            signature: The last chunk's thoughtSignature, base64.
+            delay: Seconds between chunks.
+        """
+        parts: list[Wire] = [] if thought is None else [{"text": thought, "thought": True}]
+        parts += [{"text": piece} for piece in pieces]
+        if signature is not None:
+            parts[-1]["thoughtSignature"] = signature
+        return cls.chunks(*parts, delay=delay)
+
+    @classmethod
+    def chunks(
+        cls, *items: Mapping[str, Any] | Sequence[Mapping[str, Any]], delay: float = 0.0
+    ) -> Reply:
+        """Answer with chunks in wire form.
+
+        Args:
+            items: Each a part, a list of parts, or a whole chunk, which is sent as it is.
+            delay: Seconds between chunks.
+        """
+        return cls(steps=tuple(_step(item) for item in items)).delay(between=delay)
+
+    @classmethod
+    def call(
+        cls,
+        name: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002  # the wire's name
+        signature: str | None = None,
+        in_pieces: bool = False,
+    ) -> Reply:
+        """Answer with a function call.
+
+        Args:
+            name: The function's.
+            args: Its arguments; None sends no `args` at all.
+            id: The call's id.
+            signature: Its thoughtSignature, base64.
+            in_pieces: As Vertex streams it: partialArgs by path, willContinue, an empty end.
+        """
+        fields = {"name": name, "id": id, "args": args}
+        call = {field: value for field, value in fields.items() if value is not None}
+        pieces = bodies.call_pieces(call) if in_pieces else [call]
+        parts: list[Wire] = [{"functionCall": piece} for piece in pieces]
+        if signature is not None:
+            parts[0]["thoughtSignature"] = signature
+        return cls.chunks(*parts)
+
+    @classmethod
+    def image(cls, data: bytes, mime_type: str = "image/png") -> Reply:
+        """Answer with a picture as inlineData."""
+        encoded = base64.b64encode(data).decode()
+        return cls.chunks({"inlineData": {"mimeType": mime_type, "data": encoded}})
+
+    @classmethod
+    def error(
+        cls, status: int, *, retry_after: float | str | None = None, **fields: Unpack[ErrorFields]
+    ) -> Reply:
+        """Answer with an error.
+
+        Args:
+            status: The HTTP status.
+            retry_after: The Retry-After header: seconds or a date.
+            fields: code, message, dialect, retry_delay, request_id: see `ErrorFields`. The
+                request id is also the header `x-cometapi-request-id`.
+        """
+        body = bodies.dumps(bodies.error(status, fields))
+        headers: dict[str, str | None] = {}
+        if retry_after is not None:
+            headers["retry-after"] = str(retry_after)
+        if "request_id" in fields:
+            headers["x-cometapi-request-id"] = fields["request_id"]
+        return cls.raw(body, status=status, content_type=JSON).with_headers(headers)
+
+    @classmethod
+    def html(cls, status: int = 502, page: str = _PAGE) -> Reply:
+        """Answer with an HTML page."""
+        return cls.raw(page.encode(), status=status, content_type=HTML)
+
+    @classmethod
+    def raw(cls, data: bytes, *, status: int = 200, content_type: str = EVENT_STREAM) -> Reply:
+        """Answer with these bytes, whatever the operation."""
+        return cls(steps=(Raw(data),), status=status, content_type=content_type)
+
+    @classmethod
+    def recorded(cls, path: str | Path, status: int | None = None) -> Reply:
+        """Answer with a recorded body, whatever the operation; its first byte tells its type.
+
+        Args:
+            path: The file, which is read now.
+            status: By default `error.code` for a JSON error, 404 for an HTML page, else 200.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        data = Path(path).read_bytes()
+        found, content_type = 200, EVENT_STREAM
+        if data.lstrip().startswith((b"{", b"[")):
+            found, content_type = _error_code(data), JSON
+        elif data.lstrip().startswith(b"<"):
+            found, content_type = 404, HTML
+        return cls.raw(data, status=status or found, content_type=content_type)
+
+    @classmethod
+    def silence(cls) -> Reply:
+        """Send nothing, not even headers, until `request.resume()`."""
+        return cls(headers_delay=None)
+
+    @classmethod
+    def reset(cls) -> Reply:
+        """Break the connection before the headers."""
+        return cls(steps=(Reset(),))
+
+    def then(self, other: Reply) -> Reply:
+        """Go on with another reply's content, faults, finish and usage; its rest is dropped."""
+        finish = self.finish_reason if other.finish_reason is AUTO else other.finish_reason
+        usage = self.usage_metadata if other.usage_metadata is AUTO else other.usage_metadata
+        steps = self.steps + other.steps
+        return replace(self, steps=steps, finish_reason=finish, usage_metadata=usage)
+
+    def then_pause(self, seconds: float) -> Reply:
+        """Send nothing for so many seconds."""
+        return self._plus(Pause(seconds))
+
+    def then_error(
+        self, status: int = 500, *, bare: bool = False, **fields: Unpack[ErrorFields]
+    ) -> Reply:
+        """Send an error in mid-stream. A single call gets nothing but the error.
+
+        Args:
+            status: The HTTP status that it stands for.
+            bare: As pretty-printed JSON between the events, without `data:` (seen on Vertex).
+            fields: See `ErrorFields`.
+        """
+        return self._plus(Error(status, bodies.error(status, fields), bare))
+
+    def then_raw(self, data: bytes) -> Reply:
+        """Send these bytes."""
+        return self._plus(Raw(data))
+
+    def then_stall(self) -> Reply:
+        """Send nothing more, until `request.resume()`."""
+        return self._plus(Stall())
+
+    def then_reset(self, after: float = 0.05) -> Reply:
+        """Break the connection.
+
+        Args:
+            after: Seconds for the client to read what was sent, which a reset can overtake.
+        """
+        return self._plus(Pause(after), Reset())
+
+    def then_end(self) -> Reply:
+        """End the body cleanly, without a finish reason."""
+        return self._plus(End())
+
+    def finish(self, reason: str | None) -> Reply:
+        """Set the finish reason of the last chunk made of parts; None for none."""
+        return replace(self, finish_reason=reason)
+
+    def usage(self, metadata: Mapping[str, Any] | None) -> Reply:
+        """Set the usageMetadata of the last chunk made of parts, in wire form; None for none."""
+        return replace(self, usage_metadata=None if metadata is None else dict(metadata))
+
+    def meta(self, *, model_version: str | None = None, response_id: str | None = None) -> Reply:
+        """Set what chunks made of parts carry; by default the model asked for and a made-up id."""
+        return replace(self, model_version=model_version, response_id=response_id)
+
+    def delay(self, *, headers: float = 0.0, first: float = 0.0, between: float = 0.0) -> Reply:
+        """Add waits, in seconds: before the headers, before the first step, between chunks."""
+        steps: list[Step] = [Pause(first)] if first else []
+        for index, step in enumerate(self.steps):
+            if between and index and isinstance(step, Parts | Chunk):
+                steps.append(Pause(between))
+            steps.append(step)
+        wait = None if self.headers_delay is None else self.headers_delay + headers
+        return replace(self, steps=tuple(steps), headers_delay=wait)
+
+    def framed(  # noqa: PLR0913  # one for each liberty that servers take
+        self,
+        *,
+        newline: str = "\n",
+        space: bool = True,
+        pretty: bool = False,
+        bom: bool = False,
+        done: bool = False,
+        blank_end: bool = True,
+    ) -> Reply:
+        r"""Write events another way.
+
+        Args:
+            newline: "\n" as gateways, "\r\n" as Google, or "\r".
+            space: Whether one follows "data:".
+            pretty: JSON over many data lines.
+            bom: A byte order mark first.
+            done: "data: [DONE]" at the end.
+            blank_end: Whether a blank line follows the last event.
+        """
+        ping, every = self.framing.ping, self.framing.every
+        framing = Framing(newline, space, pretty, bom, done, blank_end, ping, every)
+        return replace(self, framing=framing)
+
+    def pings(self, line: str = ": keepalive", *, every: float | None = None) -> Reply:
+        """Send a line, with a blank one after it, before each chunk.
+
+        Args:
+            line: By default a comment.
+            every: Also while the body pauses or stalls: once in so many seconds.
+
+        Raises:
+            ValueError: `every` is not positive.
+        """
+        if every is not None and every <= 0:
+            raise ValueError(f"pings come every so many seconds, not every {every}")
+        return replace(self, framing=replace(self.framing, ping=line, every=every))
+
+    def cut(self, size: int) -> Reply:
+        """Write the body in slices of so many bytes; a wait flushes what is left.
+
+        Raises:
+            ValueError: It is not positive.
+        """
+        if size < 1:
+            raise ValueError(f"a slice has at least 1 byte, not {size}")
+        return replace(self, cut_size=size, cut_offsets=())
+
+    def cut_at(self, *offsets: int) -> Reply:
+        """Cut the body into writes at these offsets, in bytes, and nowhere else but at waits."""
+        return replace(self, cut_size=None, cut_offsets=tuple(o for o in offsets if o > 0))
+
+    def gzip(self) -> Reply:
+        """Compress the body, flushed per event, whether or not the client asked for it."""
+        return replace(self, compressed=True)
+
+    def with_headers(self, headers: Mapping[str, str | None]) -> Reply:
+        """Set response headers; None leaves one out."""
+        return replace(self, headers=(*self.headers, *headers.items()))
+
+    def _plus(self, *steps: Step) -> Reply:
+        return replace(self, steps=self.steps + steps)
+
+
+def _step(item: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Parts | Chunk:
+    if not isinstance(item, Mapping):
+        return Parts(tuple(deepcopy(dict(part)) for part in item))
+    body = deepcopy(dict(item))
+    if not body or not _CHUNK_FIELDS.isdisjoint(body):
+        return Chunk(body)
+    return Parts((body,))
+
+
+def _error_code(data: bytes) -> int:
+    try:
+        body = json.loads(data.decode("utf-8-sig"))
+        return int((body[0] if isinstance(body, list) else body)["error"]["code"])
+    except (LookupError, TypeError, ValueError):
+        return 200
+
+
+class _Start:
+    """A classmethod that no instance has: `reply.text()` would silently drop what `reply` says."""
+
+    def __init__(self, method: classmethod[Reply, ..., Reply]) -> None:
+        self._method = method
+
+    def __get__(self, instance: Reply | None, owner: type[Reply]) -> Callable[..., Reply]:
+        if instance is None:
+            return self._method.__get__(None, owner)
+        name = self._method.__name__
+        raise AttributeError(f"Reply.{name}() starts a reply: use .then(Reply.{name}(...))")
+
+
+for _name, _member in list(vars(Reply).items()):
+    if isinstance(_member, classmethod):
+        setattr(Reply, _name, _Start(_member))

@@ -1,0 +1,296 @@
+"""The server: a thread with an event loop of its own, so that it answers while a test blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from cometgem.testing.actions import Action, Head, Wait, Write
+from cometgem.testing.connections import HOST, Connections, listen, reset
+from cometgem.testing.journal import RecordedRequest, milestone, reached
+from cometgem.testing.render import render
+from cometgem.testing.reply import Reply
+from cometgem.testing.steps import Reset
+from cometgem.testing.validate import auth, is_gemini, parse_json, parse_path, refusal
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection, Iterator
+    from concurrent.futures import Future
+    from typing import Self
+
+__all__ = ["FakeServer"]
+
+_DEFAULT = Reply.text("Hello ", "from the ", "fake server.", thought="A greeting will do.")
+_MASKED = "***"
+
+
+class FakeServer:
+    """A local HTTP server that speaks generateContent and streamGenerateContent.
+
+    It listens on 127.0.0.1 and is used as ``with FakeServer() as server`` or ``async with
+    FakeServer() as server``. Requests are validated as the API does; good ones are answered by
+    the script, bad ones by the API's errors, which take nothing from the script.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        default: Answers when the script is used up; by default a short friendly text.
+        validate: False answers any request by the script.
+        models: The known models' names, or a function that knows a name; by default, names
+            that begin with "gemini-".
+
+    Attributes:
+        api_key: A made-up key. Any other that is not empty will do as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        default: Reply | None = None,
+        validate: bool = True,
+        models: Collection[str] | Callable[[str], bool] = is_gemini,
+    ) -> None:
+        self.api_key = "sk-fake-key"
+        self._port = port
+        self._bound = port
+        self._default = default or _DEFAULT
+        self._validates = validate
+        self._knows = models if callable(models) else models.__contains__
+        self._script: deque[Reply] = deque()
+        self._requests: list[RecordedRequest] = []
+        self._arrivals: dict[int, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], None] | None = None
+        self._is_stopping = False
+        self._http: Connections | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL: "http://127.0.0.1:PORT"."""
+        return f"http://{HOST}:{self._bound}"
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests so far, in order of arrival."""
+        return list(self._requests)
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections were ever accepted."""
+        return 0 if self._http is None else self._http.accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many TCP connections are open now."""
+        return 0 if self._http is None else self._http.open
+
+    def add(self, *replies: Reply) -> None:
+        """Script the next requests, a reply each."""
+        self._script.extend(replies)
+
+    async def wait_request(self, index: int = 0, timeout: float = 5.0) -> RecordedRequest:  # noqa: ASYNC109
+        """Wait for a request, by its place in `requests`.
+
+        Args:
+            index: 0 is the first.
+            timeout: Seconds.
+
+        Raises:
+            TimeoutError: It has not come in time.
+        """
+        with self._lock:
+            if index < len(self._requests):
+                return self._requests[index]
+            arrival = self._arrivals.setdefault(index, milestone())
+        await reached(arrival, timeout, f"request {index}")
+        return self._requests[index]
+
+    def start(self) -> None:
+        """Listen, and serve in a thread.
+
+        Raises:
+            OSError: The port cannot be had; the message names it.
+            RuntimeError: The server runs already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this FakeServer is running already")
+        listener = listen(self._port)
+        self._bound = listener.getsockname()[1]
+        started: Future[Any] = milestone()
+        self._thread = threading.Thread(
+            target=self._run, args=(listener, started), name="cometgem-fake-server", daemon=True
+        )
+        self._thread.start()
+        try:
+            started.result()
+        except BaseException:
+            self._thread = None
+            raise
+
+    def stop(self) -> None:
+        """Break all connections, and end the thread. Waits for no reply."""
+        if self._thread is None or self._stop is None:
+            return
+        self._stop()
+        self._thread.join()
+        self._thread = self._stop = None
+
+    def wait(self) -> None:
+        """Block until the server is stopped, or until Ctrl-C raises KeyboardInterrupt."""
+        # In short joins: on Windows a long one cannot be interrupted.
+        while (thread := self._thread) is not None and thread.is_alive():
+            thread.join(0.5)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self, listener: socket.socket, started: Future[Any]) -> None:
+        # The plain loop whatever the test's policy: the server must not depend on it.
+        try:
+            with listener, asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(self._serve(listener, started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    async def _serve(self, listener: socket.socket, started: Future[Any]) -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._is_stopping = False
+        self._http = http = Connections(self._handle)
+        server = await loop.create_server(http, sock=listener)
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(stopped.set)
+
+        self._stop = stop
+        started.set_result(None)
+        await stopped.wait()
+        self._is_stopping = True
+        server.close()
+        # Also those that are being accepted right now; what is left then, the runner cancels.
+        for _ in range(10):
+            http.abort()
+            await asyncio.sleep(0)
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        raw_body = await http.content.read()
+        resumes = asyncio.Semaphore(0)
+        request = self._record(http, raw_body, resumes)
+        response = web.StreamResponse()
+        try:
+            for action in self._actions(request):
+                match action:
+                    case Head():
+                        response = _response(action)
+                        await response.prepare(http)
+                    case Write(data, chunks):
+                        # Counted first: a client that has read it finds it counted.
+                        request.bytes_sent += len(data)
+                        request.chunks_sent += chunks
+                        await response.write(data)
+                        await asyncio.sleep(0)
+                    case Wait():
+                        await _wait(action, resumes)
+                    case Reset():
+                        request.end()
+                        reset(http.transport)
+                        await asyncio.Event().wait()  # the loss of the connection cancels this
+            await response.write_eof()
+            request.end(finished=True)
+        except ConnectionError:
+            request.end(gone=True)
+        except asyncio.CancelledError:
+            request.end(gone=not self._is_stopping)
+            raise
+        finally:
+            request.end()
+        return response
+
+    def _record(
+        self, http: web.BaseRequest, raw_body: bytes, resumes: asyncio.Semaphore
+    ) -> RecordedRequest:
+        loop = asyncio.get_running_loop()
+
+        def resume() -> None:
+            with suppress(RuntimeError):  # the server was stopped
+                loop.call_soon_threadsafe(resumes.release)
+
+        path = http.rel_url.raw_path
+        model, operation = parse_path(path)
+        query = dict(http.query)
+        if "key" in query:
+            query["key"] = _MASKED
+        headers = CIMultiDict(http.headers)
+        for name in {"x-goog-api-key", "authorization"} & {name.lower() for name in headers}:
+            headers[name] = _MASKED
+        with self._lock:
+            index = len(self._requests)
+            request = RecordedRequest(
+                method=http.method,
+                operation=operation,
+                model=model,
+                path=path,
+                query=query,
+                headers=CIMultiDictProxy(headers),
+                auth=auth(http.headers),
+                raw_body=raw_body,
+                body=parse_json(raw_body),
+                request_id=f"fake-request-{index}",
+                _resume=resume,
+            )
+            self._requests.append(request)
+            arrival = self._arrivals.pop(index, None)
+        if arrival is not None:
+            arrival.set_result(None)
+        return request
+
+    def _actions(self, request: RecordedRequest) -> Iterator[Action]:
+        reply = None
+        if self._validates:
+            reply = refusal(request, self._knows)
+        if reply is None:
+            reply = self._script.popleft() if self._script else self._default
+        return render(
+            reply,
+            stream=request.operation == "streamGenerateContent",
+            sse=request.query.get("alt") == "sse",
+            model=request.model,
+            request_id=request.request_id,
+        )
+
+
+def _response(head: Head) -> web.StreamResponse:
+    response = web.StreamResponse(status=head.status, headers=head.headers)
+    if head.length is not None and "content-length" not in response.headers:
+        response.content_length = head.length
+    return response
+
+
+async def _wait(wait: Wait, resumes: asyncio.Semaphore) -> None:
+    if not wait.resumable and wait.seconds is not None:
+        await asyncio.sleep(wait.seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(wait.seconds):
+            await resumes.acquire()
+            wait.resumed = True

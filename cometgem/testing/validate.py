@@ -1,0 +1,77 @@
+"""What the API would refuse, and how. No I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from cometgem.testing.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cometgem.testing.journal import RecordedRequest
+
+__all__ = ["MAX_BODY", "auth", "is_gemini", "parse_json", "parse_path", "refusal"]
+
+# The gateway's limit: 128 MB.
+MAX_BODY = 128 * 1024 * 1024
+
+_PATH = re.compile(r"/v1(?:alpha|beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+
+
+def parse_path(path: str) -> tuple[str, str]:
+    """Return the model and the operation, both empty for any other path."""
+    match = _PATH.fullmatch(path)
+    return (unquote(match[1]), match[2]) if match else ("", "")
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the JSON value, or None if it is none."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
+
+
+def auth(headers: Mapping[str, str]) -> str | None:
+    """Return which way the key came: "x-goog-api-key", "bearer" or None."""
+    if headers.get("x-goog-api-key"):
+        return "x-goog-api-key"
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    return "bearer" if scheme.lower() == "bearer" and key.strip() else None
+
+
+def is_gemini(model: str) -> bool:
+    """Tell whether the name could be a Gemini model's: lists of models change."""
+    return model.startswith("gemini-")
+
+
+def refusal(request: RecordedRequest, knows: Callable[[str], bool]) -> Reply | None:
+    """Return the API's answer to a bad request, None for a good one."""
+    problem = _problem(request, knows)
+    if problem is None:
+        return None
+    status, code, message = problem
+    return Reply.error(status, code=code, message=message, request_id=request.request_id)
+
+
+def _problem(  # noqa: PLR0911  # one for each thing that can be wrong
+    request: RecordedRequest, knows: Callable[[str], bool]
+) -> tuple[int, str, str] | None:
+    if request.method != "POST" or not request.operation:
+        return 404, "", f"Invalid URL ({request.method} {request.path})"
+    if request.auth is None:
+        return 401, "invalid_api_key", "No API key was given"
+    if len(request.raw_body) > MAX_BODY:
+        return 413, "", f"a body of {len(request.raw_body)} bytes; the limit is {MAX_BODY}"
+    if not isinstance(request.body, dict):
+        return 400, "bad_request_body", "the body is no JSON object"
+    if not knows(request.model):
+        return 503, "model_not_found", f"No available channel for model {request.model}"
+    contents = request.body.get("contents")
+    if not isinstance(contents, list) or not contents:
+        return 500, "invalid_request", "contents is required"
+    return None
