@@ -27,7 +27,6 @@ from cometgem.display import (
 from cometgem.errors import ConfigurationError
 from cometgem.protocol.retry import RetryPolicy
 from cometgem.testing import FakeServer, Reply
-from cometgem.testing.reply import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +97,10 @@ SCRIPT = (
     )
 )
 
-MODEL = "gemini-2.5-flash"
-
 # So that a recorded body, too, is seen to come piece by piece: seconds between, and for all.
 _PAUSE = 0.04
 _PAUSES = 1.5
+_PIECES = 200
 
 _EVENT_END = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
 _WIDEST = 100
@@ -117,7 +115,7 @@ def recorded(path: str) -> Reply:
     """
     try:
         whole = Reply.recorded(path)
-        first, *rest = _EVENT_END.split(Path(path).read_bytes())
+        first, *rest = _EVENT_END.split(Path(path).read_bytes(), _PIECES)
     except OSError as error:
         raise ConfigurationError(
             f"cannot read {path!r} ({error.strerror}): give the path of a readable file"
@@ -148,14 +146,15 @@ def run_demo(terminal: Terminal, model: str, replay: str | None) -> int:
         view.start(f"Asking {model} at {client.base_url}.", PROMPT)
         return asyncio.run(_play(view, client, model))
     reply = SCRIPT if replay is None else recorded(replay)
-    with FakeServer(default=reply) as server:
+    with FakeServer(default=reply, validate=False) as server:
         # One attempt: the same would come again.
         client = Client(server.api_key, base_url=server.url, retry=RetryPolicy(attempts=1))
         if replay is None:
             view.start("No COMETAPI_KEY is set: a local test server plays the model.", PROMPT)
         else:
             view.start(f"A local test server replays {Path(replay).name}.")
-        return asyncio.run(_play(view, client, MODEL, in_one_piece=reply.content_type == JSON))
+        in_one_piece = "json" in (reply.content_type or "")
+        return asyncio.run(_play(view, client, model, in_one_piece=in_one_piece))
 
 
 async def _play(view: _View, client: Client, model: str, *, in_one_piece: bool = False) -> int:
@@ -213,7 +212,9 @@ class _View:
             elif part.text is None:
                 kind, words = part_words(part)
                 self._field(kind, *self._wrapped(words))
-        self._field("sources", *self._wrapped(", ".join(dict.fromkeys(_sources(final)))))
+        self._field(
+            "sources", *self._wrapped(", ".join(filter(None, dict.fromkeys(_sources(final)))))
+        )
         self._field("usage", usage_words(final))
         self._field("finish reason", *self._wrapped(finish_words(final)))
         if count:
@@ -269,11 +270,11 @@ def _sources(response: GenerateContentResponse) -> Iterator[str]:
     for candidate in response.candidates:
         if (cited := candidate.citation_metadata) is not None:
             for citation in cited.citation_sources + cited.citations:
-                yield citation.title or citation.uri or "untitled"
+                yield citation.title or citation.uri or ""
         if (grounding := candidate.grounding_metadata) is not None:
             for chunk in grounding.grounding_chunks:
                 source = chunk.web or chunk.maps or chunk.image or chunk.retrieved_context
-                yield (source and source.title) or "untitled"
+                yield (source and source.title) or ""
         if (pages := candidate.url_context_metadata) is not None:
             for page in pages.url_metadata:
-                yield page.retrieved_url or "untitled"
+                yield page.retrieved_url or ""

@@ -42,6 +42,10 @@ Auth = Literal["x-goog-api-key", "bearer"]
 _ERROR_BODY_SECONDS = 5.0
 
 
+_SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
+_SHORTEST_KEY = 8
+
+
 class Key(str):
     """An API key that hides itself from every repr: of headers, of locals in a traceback."""
 
@@ -140,9 +144,8 @@ class Transport:
 
     def conceal_key(self, error: CometGemError) -> None:
         """Take the API key out of an error, where a server echoed it."""
-        for name, value in vars(error).items():
-            if name != "partial":
-                setattr(error, name, _without(self._key, value))
+        for name in _SERVERS_WORDS & vars(error).keys():
+            setattr(error, name, _without(self._key, getattr(error, name)))
 
     def _session_here(self) -> aiohttp.ClientSession:
         self.check_open()
@@ -262,6 +265,8 @@ class Reply:
 
 def _without(key: str, value: Any) -> Any:
     match value:
+        case _ if len(key) < _SHORTEST_KEY:  # no real one, and its letters are everywhere
+            return value
         case str():
             return value.replace(key, "***")
         case bytes():

@@ -125,10 +125,10 @@ class ChunkDecoder:
         pieces = self._document = self._document or []
         pieces.append(data)
         self._document_size += len(data)
-        if self._document_size > self._max:
-            raise EventTooLargeError(self._document_size, self._max)
         if self._document_size > _PAGE and pieces[0].lstrip(_BLANK).startswith(b"<"):
             self._read_page(b"".join(pieces))
+        if self._document_size > self._max:
+            raise EventTooLargeError(self._document_size, self._max)
 
     def _read_page(self, body: bytes) -> None:
         page = excerpt(body.lstrip(_BLANK))

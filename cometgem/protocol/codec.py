@@ -80,7 +80,7 @@ def _type_of_response() -> inspect.Type:
     return inspect.type_info(GenerateContentResponse)
 
 
-def _mend(value: Any, kind: Any) -> Any:
+def _mend(value: Any, kind: Any) -> Any:  # noqa: PLR0911  a case for each kind
     """Return the value as the type wants it, as far as it is known how servers get it wrong."""
     match type(kind).__name__, value:
         case "UnionType", _:

@@ -1,0 +1,8 @@
+"""`python -m cometgem` is `cometgem`."""
+
+import sys
+
+from cometgem.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
