@@ -226,7 +226,7 @@ class GenerateContentStream:
                 self._chunks = self._decoder.feed(data)
                 chunk = next(self._chunks, None)
         except StreamInterruptedError as error:
-            self._chunks = _last_words(self._decoder, error.with_traceback(None))
+            self._chunks = _last_words(self._decoder, error)
             return next(self._chunks)
         finally:
             reply.stop_waiting()
@@ -287,9 +287,10 @@ def _last_words(
     decoder: ChunkDecoder, error: StreamInterruptedError
 ) -> Iterator[GenerateContentResponse]:
     """Yield what had come complete before the connection broke, then raise."""
+    error.__traceback__ = None
     with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
         yield from decoder.close()
-    raise error
+    raise copy.copy(error) from error.__cause__
 
 
 def _busy() -> RuntimeError:

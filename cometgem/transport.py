@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ssl
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -86,6 +87,7 @@ class Transport:
         self._own_session = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._proxy = _environment_proxy(base_url) if session is None else None
+        self._replies: weakref.WeakSet[Reply] = weakref.WeakSet()
 
     def __del__(self) -> None:
         if self._own_session and self._session is not None and not self._session.closed:
@@ -123,22 +125,25 @@ class Transport:
                     ),
                 )
         except aiohttp.ServerTimeoutError as error:
-            raise APITimeoutError("connect", timeouts.connect or 0.0) from error
+            raise APITimeoutError("connect", timeouts.connect or 0.0) from _bare(error)
         except TimeoutError as error:
-            raise deadline.error() from error
+            raise deadline.error() from _bare(error)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             self.check_open()
             if isinstance(error, RuntimeError):
                 raise
-            raise self._no_response(error) from error
+            raise self._no_response(error) from _bare(error)
         reply = Reply(response, deadline, self)
+        self._replies.add(reply)
         if response.status // 100 != 2:  # noqa: PLR2004  any success
             raise await self._failure(reply)
         return reply
 
     async def aclose(self) -> None:
-        """Close the session, if it is our own, and whatever still runs on it."""
+        """Close the session, if it is our own, and whatever still runs."""
         self.closed = True
+        for reply in list(self._replies):  # aiohttp would leave their readers waiting
+            reply.close()
         if self._own_session and self._session is not None:
             await self._session.close()
 
@@ -242,8 +247,7 @@ class Reply:
         try:
             data = await self._response.content.readany()
         except Exception as error:
-            # Without its traceback: aiohttp keeps the error, and its frames would keep the stream.
-            raise self._interruption(error) from error.with_traceback(None)
+            raise self._interruption(error) from _bare(error)
         if not data:
             self._deadline.cancel()
             if self._transport.closed:
@@ -261,6 +265,15 @@ class Reply:
         if self._transport.closed or self._response.closed:
             return ClientClosedError("the stream was closed while its next chunk was awaited")
         return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
+
+
+def _bare(error: Exception) -> Exception:
+    """Strip an error of frames: aiohttp keeps some errors, and so their frames, and the stream."""
+    inner: BaseException | None = error
+    while inner is not None:
+        inner.__traceback__ = None
+        inner = inner.__cause__ or inner.__context__
+    return error
 
 
 def _without(key: str, value: Any) -> Any:

@@ -193,7 +193,7 @@ def _duration(text: object) -> float | None:
 
 def _describe(status: int, body: bytes) -> str:
     """Say what an answer without a message of its own was."""
-    start = body.lstrip()[:_EXCERPT]
+    start = body.strip()[:_EXCERPT]
     if start.startswith(b"<"):
         title = _TITLE.search(body)
         name = title[1].strip().decode("utf-8", "replace") if title else ""
