@@ -73,7 +73,7 @@ class Client:
             raise ConfigurationError(f"auth={auth!r}: give 'x-goog-api-key' or 'bearer'")
         if max_event_size < 1:
             raise ConfigurationError(f"max_event_size={max_event_size}: give bytes, 1 or more")
-        self.base_url = check_base_url(
+        self.base_url: str = check_base_url(
             base_url or os.environ.get("COMETAPI_BASE_URL") or BASE_URL,
             allow_insecure=allow_insecure,
         )

@@ -164,7 +164,7 @@ class APIStatusError(CometGemError):
         self.reason = reason
         self.request_id = request_id
         self.retry_after = retry_after
-        self.details = list(details)
+        self.details: list[Any] = list(details)
         self.body = body
 
     hint = ""

@@ -75,7 +75,7 @@ class Transport:
         headers: Mapping[str, str],
         session: aiohttp.ClientSession | None,
     ) -> None:
-        self.closed = False
+        self.closed: bool = False
         self._base_url = base_url
         self._key = key
         bearer = Key("Bearer " + key)
@@ -221,9 +221,9 @@ class Reply:
     def __init__(
         self, response: aiohttp.ClientResponse, deadline: Deadline, transport: Transport
     ) -> None:
-        self.status = response.status
+        self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.request_id = request_id(response.headers)
+        self.request_id: str | None = request_id(response.headers)
         self._response = response
         self._deadline = deadline
         self._transport = transport

@@ -29,7 +29,7 @@ class CallMerger:
     """One call in the making; ``open`` until the piece without ``willContinue`` has come."""
 
     def __init__(self, part: Part, call: FunctionCall) -> None:
-        self.open = True
+        self.open: bool = True
         self._part = part
         self._call = call
         self._args: dict[Any, Any] = {}

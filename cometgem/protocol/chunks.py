@@ -77,9 +77,7 @@ class ChunkDecoder:
         if self._document is not None:
             yield from self._read_document(b"".join(self._document))
             return
-        for event in self._sse.close():
-            if (chunk := self._decode_last(event)) is not None:
-                yield chunk
+        yield from filter(None, map(self._decode_last, self._sse.close()))
         self._check_unknown(at_end=True)
 
     def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
@@ -139,11 +137,9 @@ class ChunkDecoder:
         if body.startswith(b"<"):
             self._read_page(body)
         if body.startswith(b"{"):
-            chunk = self._decode_last(ServerSentEvent(body))
-            if chunk is not None:
-                yield chunk
-            return
-        yield from self._read_array(body)
+            yield from filter(None, [self._decode_last(ServerSentEvent(body))])
+        else:
+            yield from self._read_array(body)
 
     def _read_array(self, body: bytes) -> Iterator[GenerateContentResponse]:
         text = body.decode("utf-8", "replace")

@@ -18,13 +18,15 @@ from cometgem.errors import ResponseDecodeError
 from cometgem.types.response import GenerateContentResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msgspec import inspect
 
 __all__ = ["EXCERPT", "decode_chunk", "encode", "excerpt", "parse_json"]
 
 EXCERPT = 200
 
-encode = msgspec.json.Encoder().encode
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
 

@@ -45,7 +45,7 @@ class ResponseMerger:
     """
 
     def __init__(self) -> None:
-        self.chunks = 0
+        self.chunks: int = 0
         self._candidates: dict[int, _CandidateMerger] = {}
         self._usage: UsageMetadata | None = None
         self._feedback: PromptFeedback | None = None

@@ -27,8 +27,8 @@ class Connections(web.Server):
     def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         # Cancellation tells of a client's leaving at once, not at the next write.
         super().__init__(handle, handler_cancellation=True, access_log=None)
-        self.accepted = 0
-        self.open = 0
+        self.accepted: int = 0
+        self.open: int = 0
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Count it in."""

@@ -1,0 +1,23 @@
+"""Stream an answer to a question: python examples/stream.py "Why is the sky blue?"."""
+
+import asyncio
+import sys
+
+from cometgem import Client, CometGemError
+
+
+async def main(question: str) -> int:
+    """Print the answer as it comes; the exit code is 1 if it does not come whole."""
+    async with Client() as client:
+        try:
+            async for chunk in client.stream_generate_content("gemini-2.5-flash", question):
+                print(chunk.text, end="", flush=True)
+        except CometGemError as error:
+            print(f"\n{error}", file=sys.stderr)
+            return 1
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(" ".join(sys.argv[1:]) or "Why is the sky blue?")))
