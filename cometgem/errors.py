@@ -116,7 +116,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
     def __init__(self, phase: TimeoutPhase, seconds: float, *, chunks: int = 0) -> None:
         super().__init__()
-        self.phase = phase
+        self.phase: TimeoutPhase = phase
         self.seconds = seconds
         self.chunks = chunks
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 import weakref
@@ -184,7 +185,8 @@ class Transport:
             case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
                 what = "the proxy did not connect"
             case aiohttp.ClientConnectorError():
-                what = f"the connection failed ({error.os_error.strerror or error.os_error})"
+                number = error.os_error.errno
+                what = f"no connection ({os.strerror(number) if number else error.os_error})"
             case aiohttp.ServerDisconnectedError() | OSError():
                 what = "the connection was closed before the answer came"
             case aiohttp.ClientResponseError():

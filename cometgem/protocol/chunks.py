@@ -43,7 +43,7 @@ class ChunkDecoder:
         self._sniffing = True  # until the first telling byte
         self._document: list[bytes] | None = None  # pieces of a body that is no event stream
         self._document_size = 0
-        self._events = 0
+        self._seen_event = False
         self._unknown_seen = 0
 
     def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
@@ -62,10 +62,13 @@ class ChunkDecoder:
         if self._document is not None:
             self._hold(data)
             return
-        for event in self._sse.feed(data):
+        events = self._sse.feed(data)
+        self._seen_event = self._seen_event or bool(events)
+        for event in events:
             if (chunk := self._decode(event)) is not None:
                 yield chunk
-        self._check_unknown()
+        if self._sse.unknown:
+            self._check_unknown()
 
     def close(self) -> Iterator[GenerateContentResponse]:
         """Tell that the body has ended and yield the chunks that were still held back.
@@ -77,13 +80,14 @@ class ChunkDecoder:
         if self._document is not None:
             yield from self._read_document(b"".join(self._document))
             return
-        yield from filter(None, map(self._decode_last, self._sse.close()))
+        events = self._sse.close()
+        self._seen_event = self._seen_event or bool(events)
+        yield from filter(None, map(self._decode_last, events))
         self._check_unknown(at_end=True)
 
     def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
         """Return the chunk in an event, or None where it carries none."""
         data = event.data
-        self._events += 1
         if event.event == "error":
             raise event_failure(find_error(parse_json(data)), data, self._headers)
         try:
@@ -94,13 +98,13 @@ class ChunkDecoder:
             if (error := find_error(parse_json(data))) is not None:
                 raise event_failure(error, data, self._headers) from None
             raise
-        # Whatever the order of the keys: the search costs far less than a second parse.
-        if b'"error"' in data or not (
+        if chunk.error is None and (
             chunk.candidates or chunk.usage_metadata or chunk.prompt_feedback
         ):
-            error = find_error(parse_json(data))
-            if error is not None:
-                raise event_failure(error, data, self._headers)
+            return chunk
+        error = find_error(parse_json(data))
+        if error is not None:
+            raise event_failure(error, data, self._headers)
         return chunk
 
     def _decode_last(self, event: ServerSentEvent) -> GenerateContentResponse | None:
@@ -166,7 +170,7 @@ class ChunkDecoder:
             body = b"\n".join(unknown[start:])
             if (error := find_error(parse_json(body))) is not None:
                 raise event_failure(error, body, self._headers)
-        if at_end and not self._events and (body := b"\n".join(unknown).strip(_BLANK)):
+        if at_end and not self._seen_event and (body := b"\n".join(unknown).strip(_BLANK)):
             raise ResponseDecodeError("the body is no event stream", excerpt=excerpt(body))
 
 

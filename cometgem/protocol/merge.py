@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from cometgem.protocol.calls import CallMerger
 from cometgem.protocol.codec import encode
@@ -34,6 +34,9 @@ __all__ = ["ResponseMerger"]
 
 _S = TypeVar("_S", bound=Struct)
 
+# Every chunk has a usage: merging them one by one would cost more than decoding the chunk.
+_USAGES_AT_ONCE = 64
+
 _NO_GROUNDING = GroundingMetadata()
 
 
@@ -47,7 +50,7 @@ class ResponseMerger:
     def __init__(self) -> None:
         self.chunks: int = 0
         self._candidates: dict[int, _CandidateMerger] = {}
-        self._usage: UsageMetadata | None = None
+        self._usages: list[UsageMetadata] = []
         self._feedback: PromptFeedback | None = None
         self._firsts: dict[str, Any] = {}
 
@@ -66,9 +69,10 @@ class ResponseMerger:
             if merger is None:
                 merger = self._candidates[candidate.index] = _CandidateMerger(candidate.index)
             merger.add(candidate)
-        usage = chunk.usage_metadata
-        if usage is not None:
-            self._usage = usage if self._usage is None else _overlay(self._usage, usage)
+        if chunk.usage_metadata is not None:
+            self._usages.append(chunk.usage_metadata)
+            if len(self._usages) > _USAGES_AT_ONCE:
+                self._fold_usages()
         if chunk.prompt_feedback is not None:
             feedback = chunk.prompt_feedback
             first = self._feedback
@@ -85,12 +89,21 @@ class ResponseMerger:
 
     def response(self) -> GenerateContentResponse:
         """Return all chunks so far as one response; later chunks do not change it."""
+        self._fold_usages()
         return GenerateContentResponse(
             candidates=[self._candidates[at].candidate() for at in sorted(self._candidates)],
-            usage_metadata=self._usage,
+            usage_metadata=self._usages[0] if self._usages else None,
             prompt_feedback=self._feedback,
             **self._firsts,
         )
+
+    def _fold_usages(self) -> None:
+        """Keep of each field the last that was set, and of all usages one."""
+        if len(self._usages) < 2:  # noqa: PLR2004
+            return
+        columns = zip(*map(astuple, self._usages), strict=True)
+        lasts = zip(UsageMetadata.__struct_fields__, map(_last_set, columns), strict=True)
+        self._usages = [UsageMetadata(**dict(lasts))]
 
 
 class _CandidateMerger:
@@ -236,6 +249,13 @@ def _overlay(under: _S, over: _S) -> _S:
     """Return ``under`` with every field that ``over`` has set."""
     fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
     return replace(under, **{name: value for name, value in fields if value not in (None, [])})
+
+
+def _last_set(column: tuple[Any, ...]) -> Any:
+    last = column[-1]
+    if (last is not None and last != []) or column.count(last) == len(column):
+        return last
+    return next(value for value in reversed(column) if value is not None and value != [])
 
 
 def _add_new(seen: dict[bytes, Citation], citations: Iterable[Citation]) -> None:

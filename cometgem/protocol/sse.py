@@ -78,10 +78,15 @@ class SSEDecoder:
             raise EventTooLargeError(self._too_large, self._max)
         if self._head is not None:
             data = self._skip_bom(data)
-        if self._after_cr or b"\r" in data:
-            data = self._fold_line_ends(data)
-        lines = data.split(b"\n")
-        rest = lines.pop()
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
+        if not data:
+            return []
+        # On bytes, splitlines() knows CR, LF and CRLF and nothing else, just as the standard.
+        lines = data.splitlines()
+        self._after_cr = data.endswith(b"\r")
+        rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         events: list[ServerSentEvent] = []
         try:
             if lines:
@@ -111,8 +116,8 @@ class SSEDecoder:
     def _take(self, lines: list[bytes], events: list[ServerSentEvent]) -> None:
         data = self._data
         for line in lines:
-            if line[:5] == b"data:":
-                value = line[6:] if line[5:6] == b" " else line[5:]
+            if line.startswith(b"data:"):
+                value = line[6:] if line.startswith(b"data: ") else line[5:]
                 self._data_size += len(value) + 1
                 if self._data_size > self._max + 1:
                     raise EventTooLargeError(self._data_size - 1, self._max)
@@ -168,11 +173,3 @@ class SSEDecoder:
             return b""
         self._head = None
         return head.removeprefix(_BOM)
-
-    def _fold_line_ends(self, data: bytes) -> bytes:
-        if not data:
-            return data
-        if self._after_cr:
-            data = data.removeprefix(b"\n")
-        self._after_cr = data.endswith(b"\r")
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -70,7 +70,7 @@ def error(status: int, fields: ErrorFields) -> Wire:
         word = fields.get("code", _GOOGLE_WORDS.get(status, "UNKNOWN"))
         body = {"code": status, "message": message, "status": word}
     else:
-        code = fields.get("code", _GATEWAY_CODES.get(status, ""))
+        code = fields.get("code", _GATEWAY_CODES.get(status, status))
         body = {"message": message, "type": "comet_api_error", "param": "", "code": code}
     if "retry_delay" in fields:
         kind = "type.googleapis.com/google.rpc.RetryInfo"

@@ -3,6 +3,8 @@
 Fields stand in the order servers write them: msgspec looks for a key where the last one was.
 """
 
+from typing import Any
+
 from msgspec import field
 
 from cometgem.types.content import Blob, Content, FunctionCall, Part
@@ -127,6 +129,8 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     """RFC 3339."""
     response_id: str | None = None
     model_status: ModelStatus | None = None
+    error: Any = None
+    """What failed, in a chunk that says so. The client raises it and hands out no such chunk."""
 
     @property
     def raw(self) -> bytes:
