@@ -248,7 +248,7 @@ class Reply:
         """
         try:
             data = await self._response.content.readany()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  what can break here has no common root
             raise self._interruption(error) from _bare(error)
         if not data:
             self._deadline.cancel()
