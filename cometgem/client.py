@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 from cometgem.attempts import Attempts
 from cometgem.errors import CometGemError, ConfigurationError, ResponseDecodeError
-from cometgem.protocol.address import check_base_url, check_key
+from cometgem.protocol.address import Key, check_base_url, check_key
 from cometgem.protocol.chunks import ChunkDecoder
 from cometgem.protocol.merge import ResponseMerger
 from cometgem.protocol.request import GenerateOptions, build_request, check_headers
@@ -15,7 +15,7 @@ from cometgem.protocol.retry import RetryPolicy
 from cometgem.protocol.sse import MAX_EVENT_SIZE
 from cometgem.protocol.timeouts import Timeouts
 from cometgem.stream import GenerateContentStream
-from cometgem.transport import Auth, Key, Transport
+from cometgem.transport import Auth, Transport
 from cometgem.version import __version__
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ class Client:
         max_event_size: int = MAX_EVENT_SIZE,
         allow_insecure: bool = False,
     ) -> None:
-        key = Key(_find_key(api_key))
+        # First of all, so that a traceback with locals has no key to show.
+        api_key = None if api_key is None else Key(api_key)
+        key = _find_key(api_key)
         if auth not in ("x-goog-api-key", "bearer"):
             raise ConfigurationError(f"auth={auth!r}: give 'x-goog-api-key' or 'bearer'")
         if max_event_size < 1:
@@ -191,11 +193,11 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
     return merger.response()
 
 
-def _find_key(api_key: str | None) -> str:
-    if api_key is not None:
-        return check_key(api_key, "api_key")
-    key = os.environ.get("COMETAPI_KEY")
-    if key is None:
+def _find_key(given: Key | None) -> Key:
+    if given is not None:
+        return check_key(given, "api_key")
+    key = Key(os.environ.get("COMETAPI_KEY", ""))
+    if not key:
         raise ConfigurationError(
             "no API key: set the environment variable COMETAPI_KEY, or give Client(api_key=...)"
         )

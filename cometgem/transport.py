@@ -28,6 +28,7 @@ from cometgem.errors import (
     CometGemError,
     StreamInterruptedError,
 )
+from cometgem.protocol.address import Key
 from cometgem.protocol.failure import MAX_ERROR_BODY, request_id, status_failure
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from cometgem.protocol.request import Request
     from cometgem.protocol.timeouts import Timeouts
 
-__all__ = ["Auth", "Key", "Reply", "Transport"]
+__all__ = ["Auth", "Reply", "Transport"]
 
 Auth = Literal["x-goog-api-key", "bearer"]
 
@@ -46,15 +47,6 @@ _ERROR_BODY_SECONDS = 5.0
 
 _SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
 _SHORTEST_KEY = 8
-
-
-class Key(str):
-    """An API key that hides itself from every repr: of headers, of locals in a traceback."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 class Transport:
@@ -149,7 +141,8 @@ class Transport:
             await self._session.close()
 
     def conceal_key(self, error: CometGemError) -> None:
-        """Take the API key out of an error, where a server echoed it."""
+        """Take the API key out of an error, where a server echoed it, and out of its frames."""
+        error.__traceback__ = error.__context__ = None
         for name in _SERVERS_WORDS & vars(error).keys():
             setattr(error, name, _without(self._key, getattr(error, name)))
 

@@ -7,9 +7,18 @@ from urllib.parse import urlsplit
 
 from cometgem.errors import ConfigurationError
 
-__all__ = ["check_base_url", "check_key"]
+__all__ = ["Key", "check_base_url", "check_key"]
 
 _EXAMPLE = "give one such as 'https://api.cometapi.com'"
+
+
+class Key(str):
+    """An API key that hides itself from every repr: of headers, of locals in a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
 
 
 def check_base_url(url: str, *, allow_insecure: bool) -> str:
@@ -42,13 +51,13 @@ def check_base_url(url: str, *, allow_insecure: bool) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def check_key(key: str, source: str) -> str:
+def check_key(key: Key, source: str) -> Key:
     """Return the API key; the error names where it came from, never the key.
 
     Raises:
         ConfigurationError: It is empty, or has characters that no key has.
     """
-    if not isinstance(key, str) or not key:
+    if not key:
         raise ConfigurationError(f"{source} is empty: set it to your CometAPI key")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigurationError(
