@@ -61,8 +61,8 @@ class Client:
         *,
         base_url: str | None = None,
         auth: Auth = "x-goog-api-key",
-        timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  frozen
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  frozen
         headers: Mapping[str, str] | None = None,
         session: aiohttp.ClientSession | None = None,
         max_event_size: int = MAX_EVENT_SIZE,
@@ -79,8 +79,8 @@ class Client:
             base_url or os.environ.get("COMETAPI_BASE_URL") or BASE_URL,
             allow_insecure=allow_insecure,
         )
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetryPolicy()
+        self._timeouts = timeouts
+        self._retry = retry
         self._max_event_size = max_event_size
         self._transport = Transport(
             self.base_url,
@@ -196,9 +196,8 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
 def _find_key(given: Key | None) -> Key:
     if given is not None:
         return check_key(given, "api_key")
-    key = Key(os.environ.get("COMETAPI_KEY", ""))
-    if not key:
+    if "COMETAPI_KEY" not in os.environ:
         raise ConfigurationError(
             "no API key: set the environment variable COMETAPI_KEY, or give Client(api_key=...)"
         )
-    return check_key(key, "COMETAPI_KEY")
+    return check_key(Key(os.environ["COMETAPI_KEY"]), "COMETAPI_KEY")

@@ -1,0 +1,294 @@
+"""Uses of the public API, as type checkers see them. Never run."""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
+
+from cometgem import (
+    APIStatusError,
+    APITimeoutError,
+    Blob,
+    Candidate,
+    Client,
+    CometGemError,
+    ConfigurationError,
+    Content,
+    EventTooLargeError,
+    FinishReason,
+    FunctionCall,
+    FunctionDeclaration,
+    FunctionResponse,
+    GenerateContentResponse,
+    GenerateContentStream,
+    GenerateOptions,
+    GenerationConfig,
+    Part,
+    RateLimitError,
+    ResponseDecodeError,
+    RetryPolicy,
+    SafetySetting,
+    Schema,
+    StreamError,
+    ThinkingConfig,
+    Timeouts,
+    Tool,
+    ToolConfig,
+    UsageMetadata,
+    types,
+)
+from cometgem.testing import FakeServer, RecordedRequest, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    import aiohttp
+
+
+def construct(session: aiohttp.ClientSession) -> None:
+    assert_type(Client(), Client)
+    Client("key")
+    Client(
+        api_key="key",
+        base_url="https://generativelanguage.googleapis.com",
+        auth="bearer",
+        timeouts=Timeouts(connect=1, stall=None, first_chunk=2.5, total=60),
+        retry=RetryPolicy(attempts=1, initial=0, maximum=1.5),
+        headers={"X-Team": "search"},
+        session=session,
+        max_event_size=1024,
+        allow_insecure=True,
+    )
+    assert_type(Client().base_url, str)
+
+
+async def generate(client: Client) -> None:
+    async with client as same, Client() as other:
+        assert_type(same, Client)
+        assert_type(other, Client)
+    response = await client.generate_content("gemini-2.5-flash", "Hi")
+    assert_type(response, GenerateContentResponse)
+    assert_type(await client.aclose(), None)
+
+
+def contents(client: Client, dicts: list[dict[str, Any]], mapping: Mapping[str, object]) -> None:
+    say = client.stream_generate_content
+    say("m", "a text")
+    say("m", Part(text="a part"))
+    say("m", Content(role="user", parts=[Part(text="a turn")]))
+    say("m", {"role": "user", "parts": [{"text": "wire form"}]})
+    say("m", mapping)
+    say("m", ["all of it", Part(text="."), Content(parts=[Part()]), {"text": "."}])
+    say("m", ("a", "tuple"))
+    say("m", [Part.from_bytes(b"", "image/png"), "What is this?"])
+    say("m", [Content(parts=[Part()])])
+    say("m", dicts)
+
+
+async def stream(client: Client) -> None:
+    assert_type(client.stream_generate_content("m", "Hi"), GenerateContentStream)
+    async with client.stream_generate_content("m", "Hi") as stream:
+        assert_type(stream, GenerateContentStream)
+        async for chunk in stream:
+            assert_type(chunk, GenerateContentResponse)
+        assert_type(await stream.get_final_response(), GenerateContentResponse)
+    async for chunk in client.stream_generate_content("m", "Hi"):
+        assert_type(chunk, GenerateContentResponse)
+    async for text in stream.text_stream:
+        assert_type(text, str)
+    assert_type(await anext(stream), GenerateContentResponse)
+    assert_type(await stream.open(), None)
+    assert_type(await stream.aclose(), None)
+    assert_type(stream.snapshot, GenerateContentResponse)
+    assert_type(stream.status, int)
+    assert_type(stream.headers, Mapping[str, str])
+    assert_type(stream.request_id, str | None)
+    iterate(stream, stream.text_stream)
+
+
+def iterate(chunks: AsyncIterator[GenerateContentResponse], texts: AsyncIterator[str]) -> None:
+    raise NotImplementedError(chunks, texts)
+
+
+async def options(client: Client, functions: Sequence[Mapping[str, Any]]) -> None:
+    given: GenerateOptions = {
+        "system_instruction": ["Be", Part(text="brief.")],
+        "tools": [Tool(google_search=types.GoogleSearch()), {"codeExecution": {}}],
+        "tool_config": ToolConfig(
+            function_calling_config=types.FunctionCallingConfig(
+                mode=types.FunctionCallingMode.ANY, allowed_function_names=["f"]
+            )
+        ),
+        "safety_settings": [
+            SafetySetting(
+                category=types.HarmCategory.HARASSMENT, threshold=types.HarmBlockThreshold.OFF
+            ),
+            {"category": "HARM_CATEGORY_HATE_SPEECH", "threshold": "BLOCK_NONE"},
+        ],
+        "generation_config": GenerationConfig(
+            temperature=0,
+            max_output_tokens=100,
+            stop_sequences=["END"],
+            thinking_config=ThinkingConfig(thinking_level=types.ThinkingLevel.LOW),
+            response_modalities=[types.Modality.TEXT, "IMAGE"],
+            response_schema=Schema(type=types.SchemaType.OBJECT, properties={"a": Schema()}),
+            response_json_schema={"type": "object"},
+        ),
+        "cached_content": "cachedContents/1",
+        "extra_body": {"labels": {"team": "search"}},
+        "headers": {"X-Trace": "1"},
+        "timeouts": Timeouts(total=5),
+        "retry": RetryPolicy(attempts=5),
+    }
+    assert_type(await client.generate_content("m", "Hi", **given), GenerateContentResponse)
+    assert_type(client.stream_generate_content("m", "Hi", **given), GenerateContentStream)
+    await client.generate_content("m", "Hi", generation_config={"topK": 1}, tools=None)
+    await client.generate_content("m", "Hi", tools=functions, system_instruction="Be brief.")
+    none: GenerateOptions = {
+        "system_instruction": None,
+        "tools": None,
+        "tool_config": None,
+        "safety_settings": None,
+        "generation_config": None,
+        "cached_content": None,
+        "extra_body": None,
+        "headers": None,
+        "timeouts": None,
+        "retry": None,
+    }
+    client.stream_generate_content("m", "Hi", **none)
+
+
+async def wrapped(client: Client, text: str, **options: Unpack[GenerateOptions]) -> str:
+    """A function of a user's own takes the options as the client does."""
+    response = await client.generate_content("m", text, **options)
+    return response.text
+
+
+def response(response: GenerateContentResponse) -> None:
+    assert_type(response.text, str)
+    assert_type(response.thoughts, str)
+    assert_type(response.parts, list[Part])
+    assert_type(response.content, Content)
+    assert_type(response.function_calls, list[FunctionCall])
+    assert_type(response.images, list[Blob])
+    assert_type(response.finish_reason, str | None)
+    assert_type(response.block_reason, str | None)
+    assert_type(response.raw, bytes)
+    assert_type(response.candidates, list[Candidate])
+    assert_type(response.usage_metadata, UsageMetadata | None)
+    if response.usage_metadata:
+        assert_type(response.usage_metadata.total_token_count, int | None)
+    if response.finish_reason == FinishReason.STOP:
+        pass
+    for call in response.function_calls:
+        assert_type(call.args, dict[str, Any])
+        assert_type(call.id, str | None)
+        Part.from_function_response(call.name, {"result": 1}, call.id)
+
+
+def parts(path: Path) -> None:
+    assert_type(Part.from_bytes(b"", "image/png"), Part)
+    assert_type(Part.from_uri("https://example.com/a.png", "image/png"), Part)
+    assert_type(Part.from_file("a.png"), Part)
+    assert_type(Part.from_file(path), Part)
+    assert_type(Part.from_function_response("f", {}), Part)
+    Part(function_response=FunctionResponse(name="f", response={}, id="1"))
+    Tool(function_declarations=[FunctionDeclaration(name="f", parameters=Schema(type="OBJECT"))])
+    assert_type(Part().text, str | None)
+    assert_type(Part().thought, bool | None)
+    assert_type(Part().thought_signature, str | None)
+    assert_type(Part().inline_data, Blob | None)
+    assert_type(Blob().data, bytes)
+
+
+async def failures(client: Client) -> None:
+    try:
+        await client.generate_content("m", "Hi")
+    except RateLimitError as error:
+        assert_type(error.retry_after, float | None)
+    except APIStatusError as error:
+        assert_type(error.status, int)
+        assert_type(error.code, str | None)
+        assert_type(error.reason, str | None)
+        assert_type(error.message, str)
+        assert_type(error.request_id, str | None)
+        assert_type(error.details, list[Any])
+        assert_type(error.body, bytes)
+    except APITimeoutError as error:
+        assert_type(error.phase, Literal["connect", "first_chunk", "stall", "total"])
+        assert_type(error.seconds, float)
+        builtin(error)
+    except StreamError as error:
+        assert_type(error.chunks, int)
+        assert_type(error.request_id, str | None)
+    except ResponseDecodeError as error:
+        assert_type(error.path, str)
+        assert_type(error.excerpt, str)
+    except ConfigurationError as error:
+        builtin(error)
+    except EventTooLargeError as error:
+        assert_type(error.size, int)
+        assert_type(error.limit, int)
+    except CometGemError as error:
+        assert_type(error.partial, GenerateContentResponse | None)
+
+
+def builtin(error: TimeoutError | ValueError) -> None:
+    raise error
+
+
+def policies(error: CometGemError) -> None:
+    assert_type(RetryPolicy().attempts, int)
+    assert_type(RetryPolicy().delay(error, 1, 0.5), float | None)
+    assert_type(Timeouts().stall, float | None)
+    assert_type(Timeouts().first, float | None)
+
+
+async def fakes(path: Path) -> None:
+    with FakeServer(port=0, default=Reply.text("Hi"), validate=False) as server:
+        assert_type(server, FakeServer)
+    async with FakeServer(models=["gemini-x"]) as server, FakeServer(models=str.isdigit):
+        assert_type(server.url, str)
+        assert_type(server.api_key, str)
+        assert_type(server.requests, list[RecordedRequest])
+        assert_type(server.connections, int)
+        assert_type(server.open_connections, int)
+    server.add(Reply.text("Hel", "lo", thought="Hm.", signature="c2ln", delay=0.1))
+    server.add(
+        Reply.chunks({"text": "a"}, [{"text": "b"}, {"text": "c"}], {"candidates": []}),
+        Reply.call("f", {"n": 1}, id="1", in_pieces=True).finish(None).usage({}).meta(),
+        Reply.image(b"").cut(1).gzip().pings(every=1),
+        Reply.error(429, retry_after=1, dialect="google", retry_delay=3.5, code=None),
+        Reply.html(502).with_headers({"Server": None}).delay(headers=1),
+        Reply.raw(b"", status=204, content_type="text/plain").cut_at(1, 2),
+        Reply.recorded(path).framed(newline="\r\n", done=True),
+        Reply.silence(),
+        Reply.reset(),
+        Reply.text("a").then_pause(1).then(Reply.text("b")).then_stall().then_reset(),
+        Reply.text("a").then_error(503, bare=True, message="busy").then_raw(b"").then_end(),
+    )
+    request = await server.wait_request(0, timeout=1)
+    assert_type(request, RecordedRequest)
+    assert_type(request.method, str)
+    assert_type(request.operation, str)
+    assert_type(request.model, str)
+    assert_type(request.query, dict[str, str])
+    assert_type(request.headers["x-own"], str)
+    assert_type(request.auth, str | None)
+    assert_type(request.raw_body, bytes)
+    assert_type(request.request_id, str)
+    assert_type(request.chunks_sent, int)
+    assert_type(request.bytes_sent, int)
+    assert_type(request.finished, bool)
+    assert_type(request.gone, bool)
+    assert_type(await request.wait_done(), None)
+    assert_type(await request.wait_gone(timeout=1), None)
+    assert_type(request.join(), None)
+    assert_type(request.resume(), None)
+    assert_type(server.start(), None)
+    assert_type(server.stop(), None)
+    assert_type(server.wait(), None)

@@ -1,0 +1,93 @@
+"""Wrong uses of the public API: each ignored error must be one, or the checker complains.
+
+Never run.
+"""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true, reportUnnecessaryComparison=true
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cometgem import (
+    Candidate,
+    Client,
+    Content,
+    GenerateOptions,
+    GenerationConfig,
+    Part,
+    RetryPolicy,
+    SafetySetting,
+    Timeouts,
+    Tool,
+)
+from cometgem.testing import Reply
+
+if TYPE_CHECKING:
+    from cometgem import APITimeoutError, GenerateContentResponse
+
+
+def construct() -> None:
+    Client(b"key")  # type: ignore[arg-type]
+    Client("key", "https://api.cometapi.com")  # type: ignore[call-arg]
+    Client(auth="basic")  # type: ignore[arg-type]
+    Client(timeout=5)  # type: ignore[call-arg]
+    Client(timeouts=5)  # type: ignore[arg-type]
+    Client(retry=3)  # type: ignore[arg-type]
+    Client(headers={"X-Number": 1})  # type: ignore[dict-item]
+    Client(max_event_size=1.5)  # type: ignore[arg-type]
+    Timeouts(stall="5s")  # type: ignore[arg-type]
+    Timeouts(read=5)  # type: ignore[call-arg]
+    Timeouts().total = 5  # type: ignore[misc]
+    RetryPolicy(attempts=None)  # type: ignore[arg-type]
+
+
+def call(client: Client) -> None:
+    client.stream_generate_content("m")  # type: ignore[call-arg]
+    client.stream_generate_content("m", None)  # type: ignore[arg-type]
+    client.stream_generate_content("m", b"bytes")  # type: ignore[arg-type]
+    client.stream_generate_content("m", [1])  # type: ignore[list-item]
+    client.stream_generate_content("m", "Hi", "Be brief.")  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", temperature=0)  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", stream=True)  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", tools=Tool())  # type: ignore[arg-type]
+    client.stream_generate_content("m", "Hi", timeouts=5)  # type: ignore[arg-type]
+    client.stream_generate_content("m", "Hi", generation_config=[])  # type: ignore[arg-type]
+    options: GenerateOptions = {"temperature": 0}  # type: ignore[typeddict-unknown-key]
+    client.stream_generate_content("m", "Hi", **options)
+
+
+async def read(client: Client) -> None:
+    await client.stream_generate_content("m", "Hi")  # type: ignore[misc]
+    client.generate_content("m", "Hi").text  # type: ignore[attr-defined]
+    for _ in client.stream_generate_content("m", "Hi"):  # type: ignore[attr-defined]
+        pass
+    async for _ in client.generate_content("m", "Hi"):  # type: ignore[attr-defined]
+        pass
+    with client:  # type: ignore[attr-defined]
+        pass
+    with client.stream_generate_content("m", "Hi"):  # type: ignore[attr-defined]
+        pass
+
+
+def write(response: GenerateContentResponse, error: APITimeoutError) -> None:
+    response.text = "mine"  # type: ignore[misc]
+    response.raw = b""  # type: ignore[misc]
+    response.usage_metadata.total_token_count  # type: ignore[union-attr]
+    Candidate().content.parts  # type: ignore[union-attr]
+    print(error.phase == "stall")
+    print(error.phase == "read")  # type: ignore[comparison-overlap]
+
+
+def build() -> None:
+    Part("text")  # type: ignore[call-arg]
+    Part(tekst="a")  # type: ignore[call-arg]
+    Part(text=b"a")  # type: ignore[arg-type]
+    Part.from_bytes("a", "text/plain")  # type: ignore[arg-type]
+    Part.from_file(b"a.png")  # type: ignore[arg-type]
+    Content(parts=["text"])  # type: ignore[list-item]
+    GenerationConfig(max_tokens=5)  # type: ignore[call-arg]
+    GenerationConfig(temperature="hot")  # type: ignore[arg-type]
+    SafetySetting(category="HARM_CATEGORY_HARASSMENT")  # type: ignore[call-arg]
+    Reply.error(429, dialect="openai")  # type: ignore[arg-type]
+    Reply.error("429")  # type: ignore[arg-type]
