@@ -253,5 +253,5 @@ async def test_a_proxy_of_the_environment_is_asked_for_https_only(
     async with Client(
         KEY, base_url="https://example.invalid", retry=RetryPolicy(attempts=1)
     ) as client:
-        with pytest.raises(CometGemError, match="not found|failed"):
+        with pytest.raises(CometGemError, match=r"not found|failed"):
             await client.generate_content(MODEL, "Hi")

@@ -12,9 +12,8 @@ import re
 import runpy
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -22,12 +21,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from cometgem import Client
 from cometgem.testing import FakeServer, Reply
 
+if TYPE_CHECKING:
+    import aiohttp
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-POEM = Reply.text(
-    "Far lamps that ", "no one lit,\n", "and still they ", "keep the night."
-).usage({"promptTokenCount": 12, "candidatesTokenCount": 19, "totalTokenCount": 31})
+POEM = Reply.text("Far lamps that ", "no one lit,\n", "and still they ", "keep the night.").usage(
+    {"promptTokenCount": 12, "candidatesTokenCount": 19, "totalTokenCount": 31}
+)
 CALL = Reply.call("get_weather", {"city": "Bath"}, id="1", signature="c2ln")
 COMETS = json.dumps([{"name": "Halley", "period": 76}, {"name": "Encke", "period": 3.3}])
 
@@ -48,9 +50,7 @@ SHOWN = {
 
 
 @pytest.fixture(autouse=True)
-def surroundings(
-    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def surroundings(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COMETAPI_KEY", fake_server.api_key)
     monkeypatch.setenv("COMETAPI_BASE_URL", fake_server.url)
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""A stream's life: opening, iterating, merging, timing out, retrying; leaving is in test_leaving."""
+"""A stream's life: opening, iterating, merging, timing out, retrying. Leaving: test_leaving."""
 
 from __future__ import annotations
 
