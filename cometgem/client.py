@@ -102,6 +102,8 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_transport"):  # in a traceback of the constructor
+            return "<Client, unfinished>"
         state = ", closed" if self._transport.closed else ""
         return f"<Client {self.base_url}{state}>"
 
