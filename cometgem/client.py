@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 from cometgem.attempts import Attempts
-from cometgem.errors import CometGemError, ConfigurationError, ResponseDecodeError
+from cometgem.errors import (
+    CometGemError,
+    ConfigurationError,
+    ResponseDecodeError,
+    StreamError,
+    StreamInterruptedError,
+    StreamTruncatedError,
+)
 from cometgem.protocol.address import Key, check_base_url, check_key
 from cometgem.protocol.chunks import ChunkDecoder
 from cometgem.protocol.merge import ResponseMerger
@@ -183,12 +191,23 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
         while data := await reply.read():
             chunks += decoder.feed(data)
         chunks += decoder.close()
+    except CometGemError as error:
+        if isinstance(error, StreamInterruptedError):
+            with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
+                chunks += decoder.close()
+        if isinstance(error, StreamError):
+            error.request_id = reply.request_id
+        if chunks:
+            error.partial = _merge(chunks)
+        raise
     finally:
         reply.close()
     if not chunks:
         raise ResponseDecodeError("the server sent no response", excerpt="")
-    if len(chunks) == 1:
-        return chunks[0]
+    return chunks[0] if len(chunks) == 1 else _merge(chunks)
+
+
+def _merge(chunks: list[GenerateContentResponse]) -> GenerateContentResponse:
     merger = ResponseMerger()
     for chunk in chunks:
         merger.add(chunk)

@@ -230,7 +230,9 @@ class StreamError(CometGemError):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        sentence = f"{self.message} after {_count(self.chunks)}; what came is in error.partial"
+        sentence = f"{self.message} after {_count(self.chunks)}"
+        if self.chunks:
+            sentence += "; what came is in error.partial"
         if self.request_id:
             sentence += f" (request id: {self.request_id})"
         return printable(sentence)

@@ -140,6 +140,8 @@ class GenerateContentStream:
         end, does nothing.
         """
         self._closed = True
+        if not self._ended:
+            self._chunks = iter(())  # what was read but not handed out
         if self._reply is not None:
             self._reply.close()
         if self._beginning is not None:

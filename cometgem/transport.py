@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import ssl
 import time
 import weakref
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -44,6 +46,11 @@ Auth = Literal["x-goog-api-key", "bearer"]
 # A server that answers with an error but does not finish it has said enough.
 _ERROR_BODY_SECONDS = 5.0
 
+# Of bytes larger than that, aiohttp warns; what it wants instead does not copy them.
+_MAX_BYTES = 1 << 20
+
+# Whether the connection of this task's last request had served another one before.
+_reused = ContextVar("_reused", default=False)
 
 _SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
 _SHORTEST_KEY = 8
@@ -107,16 +114,7 @@ class Transport:
         deadline = Deadline(timeouts, total_at, streamed=streamed)
         try:
             with anyio.fail_after(deadline.seconds()):
-                response = await session.post(
-                    URL(self._base_url + request.path, encoded=True),
-                    data=request.body,
-                    headers={**self._headers, **request.headers},
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None, connect=timeouts.connect, sock_connect=timeouts.connect
-                    ),
-                )
+                response = await self._send(session, request, timeouts)
         except aiohttp.ServerTimeoutError as error:
             raise APITimeoutError("connect", timeouts.connect or 0.0) from _bare(error)
         except TimeoutError as error:
@@ -129,7 +127,7 @@ class Transport:
         reply = Reply(response, deadline, self)
         self._replies.add(reply)
         if response.status // 100 != 2:  # noqa: PLR2004  any success
-            raise await self._failure(reply)
+            raise await self._failure(reply, deadline.seconds())
         return reply
 
     async def aclose(self) -> None:
@@ -146,19 +144,49 @@ class Transport:
         for name in _SERVERS_WORDS & vars(error).keys():
             setattr(error, name, _without(self._key, getattr(error, name)))
 
+    async def _send(
+        self, session: aiohttp.ClientSession, request: Request, timeouts: Timeouts
+    ) -> aiohttp.ClientResponse:
+        """Post it; again, at once, where a kept connection turned out to be closed.
+
+        A server may close a connection that it has kept at any time, also while the next request
+        is on its way. That is no failure of this call, which its retry policy should count.
+        """
+        _reused.set(False)
+        try:
+            return await self._post(session, request, timeouts)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            begun = not isinstance(getattr(error, "message", ""), str)  # the head of an answer
+            if begun or not _reused.get():
+                raise
+        return await self._post(session, request, timeouts)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, request: Request, timeouts: Timeouts
+    ) -> aiohttp.ClientResponse:
+        large = len(request.body) > _MAX_BYTES
+        return await session.post(
+            URL(self._base_url + request.path, encoded=True),
+            data=io.BytesIO(request.body) if large else request.body,
+            headers={**self._headers, **request.headers},
+            allow_redirects=False,
+            proxy=self._proxy,
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=timeouts.connect, sock_connect=timeouts.connect
+            ),
+        )
+
     def _session_here(self) -> aiohttp.ClientSession:
         self.check_open()
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            if self._loop is not None:
-                raise ClientClosedError(
-                    "the client was first used in another event loop: make one Client per loop"
-                )
-            self._loop = loop
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self.check_loop()
         if self._session is None:
             # No cap on connections: concurrency is the caller's. No cookies: nobody asked.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_reuse_noted()],
             )
         return self._session
 
@@ -166,6 +194,13 @@ class Transport:
         """Raise ClientClosedError if nothing can be sent any more."""
         if self.closed or (self._session is not None and self._session.closed):
             raise ClientClosedError("the client is closed: make a new one")
+
+    def check_loop(self) -> None:
+        """Raise ClientClosedError in another event loop than that of the first request."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientClosedError(
+                "the client was first used in another event loop: make one Client per loop"
+            )
 
     def _no_response(self, error: Exception) -> APIConnectionError:
         match error:
@@ -188,12 +223,15 @@ class Transport:
                 what = f"the request failed ({type(error).__name__})"
         return APIConnectionError(f"no response from {self._base_url}: {what}")
 
-    async def _failure(self, reply: Reply) -> APIStatusError:
+    async def _failure(self, reply: Reply, seconds: float | None) -> APIStatusError:
         body = b""
-        with contextlib.suppress(CometGemError), anyio.move_on_after(_ERROR_BODY_SECONDS):
-            while len(body) < MAX_ERROR_BODY and (data := await reply.read()):
-                body += data
-        reply.close()
+        limit = _ERROR_BODY_SECONDS if seconds is None else min(seconds, _ERROR_BODY_SECONDS)
+        try:
+            with contextlib.suppress(CometGemError), anyio.move_on_after(limit):
+                while len(body) < MAX_ERROR_BODY and (data := await reply.read()):
+                    body += data
+        finally:
+            reply.close()
         error = status_failure(reply.status, reply.headers, body[:MAX_ERROR_BODY], now=time.time())
         location = reply.headers.get("location")
         if reply.status // 100 == 3:  # noqa: PLR2004  any redirect
@@ -224,7 +262,12 @@ class Reply:
         self._transport = transport
 
     def start_waiting(self) -> None:
-        """Begin the wait for the next chunk: if none comes in time, ``read`` raises."""
+        """Begin the wait for the next chunk: if none comes in time, ``read`` raises.
+
+        Raises:
+            ClientClosedError: This is another event loop.
+        """
+        self._transport.check_loop()
         self._deadline.start(self._response.close)
 
     def stop_waiting(self) -> None:
@@ -242,6 +285,8 @@ class Reply:
         try:
             data = await self._response.content.readany()
         except Exception as error:  # noqa: BLE001  what can break here has no common root
+            if rest := self._unread():
+                return rest
             raise self._interruption(error) from _bare(error)
         if not data:
             self._deadline.cancel()
@@ -254,12 +299,37 @@ class Reply:
         self._deadline.cancel()
         self._response.close()
 
+    def _unread(self) -> bytes:
+        """Return what had come before the connection broke; ``readany`` would drop it."""
+        content = self._response.content
+        error = content.exception()
+        if error is None or self._deadline.expired is not None or self._response.closed:
+            return b""
+        content.set_exception(None)  # type: ignore[arg-type]  # public, as its buffer is not
+        rest = content.read_nowait()
+        content.set_exception(error)
+        return rest
+
     def _interruption(self, error: Exception | None) -> CometGemError:
         if self._deadline.expired is not None:
             return self._deadline.error()
         if self._transport.closed or self._response.closed:
             return ClientClosedError("the stream was closed while its next chunk was awaited")
         return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
+
+
+def _reuse_noted() -> aiohttp.TraceConfig:
+    """Return what a session needs to tell of its connections' reuse.
+
+    Only a session of our own: the traces of a caller's are the caller's.
+    """
+
+    async def note(*_: object) -> None:
+        _reused.set(True)
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(note)
+    return config
 
 
 def _bare(error: Exception) -> Exception:

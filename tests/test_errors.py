@@ -138,7 +138,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         StreamError("it ended"),
         CometGemError,
-        "it ended after 0 chunks; what came is in error.partial",
+        "it ended after 0 chunks",
         ended("it ended"),
     ),
     (

@@ -112,20 +112,24 @@ def _steps(path: str) -> list[str | int]:
     return steps if complete and isinstance(steps[0], str) else [path]
 
 
-def _editable(value: Any) -> Any:
+def _editable(value: Any, depth: int = 0) -> Any:
+    if depth > _MAX_STEPS:  # no path leads there
+        return value
     if isinstance(value, dict):
-        return {key: _editable(item) for key, item in value.items()}
+        return {key: _editable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return _Items((at, _editable(item)) for at, item in enumerate(value))
+        return _Items((at, _editable(item, depth + 1)) for at, item in enumerate(value))
     return value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     match value:
+        case _ if depth > _MAX_STEPS:
+            return value
         case _Items():
-            return [_plain(value[at]) for at in sorted(value)]
+            return [_plain(value[at], depth + 1) for at in sorted(value)]
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: _plain(item, depth + 1) for key, item in value.items()}
         case _Text():
             return "".join(value)
         case _:

@@ -27,6 +27,7 @@ encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
 
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode_chunk(data: bytes) -> GenerateContentResponse:
@@ -45,15 +46,24 @@ def decode_chunk(data: bytes) -> GenerateContentResponse:
 
 def parse_json(data: bytes) -> object:
     """Return the JSON value in the bytes, or None where they hold none."""
+    text = data.decode("utf-8-sig", "replace")
     try:
-        return json.loads(data.decode("utf-8-sig", "replace"), strict=False)
+        value = json.loads(text, strict=False)
+        if _SURROGATE.search(text):
+            value = json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def excerpt(data: bytes) -> str:
     """Return the start of the bytes as text, to show in an error."""
     return data[:EXCERPT].decode("utf-8", "replace")
+
+
+def _whole_characters(text: str) -> str:
+    """Replace half a surrogate pair, which a gateway leaves that cuts its text in UTF-16."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode_mended(data: bytes) -> GenerateContentResponse:

@@ -45,13 +45,17 @@ def instruction_to_wire(instruction: Contents) -> Any:
         ConfigurationError: Nothing is said, or it is of another type.
     """
     parts: list[Any] = []
+    newer: dict[str, Any] = {}
     for where, item in _items(instruction, "system_instruction"):
-        if _is_content(item):
-            content = _content(item, where)
-            parts += content.parts if isinstance(content, Content) else content["parts"]
-        else:
+        if not _is_content(item):
             parts.append(_part(item, where))
-    return {"parts": parts}
+        elif isinstance(content := _content(item, where), Content):
+            parts += content.parts
+        else:
+            parts += content.pop("parts")
+            newer |= content
+    newer.pop("role", None)
+    return {"parts": parts} | newer
 
 
 def _items(said: Contents, name: str) -> list[tuple[str, Turn]]:
@@ -76,7 +80,7 @@ def _content(item: Any, where: str) -> Any:
         content = content if content.role else replace(content, role="user")
         parts: Sequence[object] = content.parts
     else:
-        content = {"role": "user"} | {key: value for key, value in content.items() if value}
+        content |= {"role": content.get("role") or "user"}
         parts = content.get("parts", ())
     if not parts:
         raise ConfigurationError(f"{where} has no parts: give it at least one")

@@ -34,6 +34,9 @@ MAX_ERROR_BODY = 64 * 1024
 
 _EXCERPT = 200
 
+# Deeper details than any seen: to copy or pickle them could end in a RecursionError.
+_MAX_DEPTH = 64
+
 _CLASSES: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -111,6 +114,8 @@ def find_error(document: object) -> dict[str, Any] | None:
             return error
         case str() as message if message:
             return {**document, "message": message}
+        case other if other:  # true or a number: the keys beside it say what
+            return document
     bare = isinstance(document.get("message"), str) and "code" in document
     return document if bare else None
 
@@ -130,7 +135,11 @@ def _failure(
 ) -> APIStatusError:
     error = error or {}
     message = _text(error.get("message")) or _describe(status, body)
-    details = [item for item in _list(error.get("details")) if isinstance(item, dict)]
+    details = [
+        item
+        for item in _list(error.get("details"))
+        if isinstance(item, dict) and _is_within(item, _MAX_DEPTH)
+    ]
     quoted = _REQUEST_ID.search(message)
     default = ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError
     return _CLASSES.get(status, default)(
@@ -214,3 +223,9 @@ def _text(value: object) -> str | None:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _is_within(value: object, depth: int) -> bool:
+    """Whether lists and objects are nested no deeper."""
+    items = value.values() if isinstance(value, dict) else _list(value)
+    return not items or (depth > 0 and all(_is_within(item, depth - 1) for item in items))

@@ -93,21 +93,10 @@ def build_request(
         TypeError: An option that does not exist.
     """
     _check_options(options)
-    body: dict[str, Any] = {"contents": contents_to_wire(contents)}
-    if (instruction := options.get("system_instruction")) is not None:
-        body["systemInstruction"] = instruction_to_wire(instruction)
-    if (tools := options.get("tools")) is not None:
-        body["tools"] = list_to_wire(tools, Tool, "tools")
-    if (tool_config := options.get("tool_config")) is not None:
-        body["toolConfig"] = to_wire(tool_config, ToolConfig, "tool_config")
-    if (settings := options.get("safety_settings")) is not None:
-        body["safetySettings"] = list_to_wire(settings, SafetySetting, "safety_settings")
-    if (config := options.get("generation_config")) is not None:
-        body["generationConfig"] = _generation_config(config)
-    if (cached := options.get("cached_content")) is not None:
-        body["cachedContent"] = cached
-    if (extra := options.get("extra_body")) is not None:
-        body = _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))
+    try:
+        body = _body(contents, options)
+    except RecursionError:
+        raise ConfigurationError("the request is nested too deeply to be written") from None
     streamed = operation == "streamGenerateContent"
     headers = check_headers(options.get("headers"))
     named = {name.lower() for name in headers}
@@ -130,6 +119,8 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         ConfigurationError: A name or value that HTTP does not allow, or one that is not the
             caller's to set.
     """
+    if not isinstance(headers or {}, Mapping):
+        raise ConfigurationError(f"headers must be a dict, got {type(headers).__name__}")
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"headers: {name!r} is no header name")
@@ -142,6 +133,25 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
                 f"headers: the value of {name!r} must be a str of visible ASCII characters"
             )
     return dict(headers or {})
+
+
+def _body(contents: Contents, options: GenerateOptions) -> Any:
+    body: dict[str, Any] = {"contents": contents_to_wire(contents)}
+    if (instruction := options.get("system_instruction")) is not None:
+        body["systemInstruction"] = instruction_to_wire(instruction)
+    if (tools := options.get("tools")) is not None:
+        body["tools"] = list_to_wire(tools, Tool, "tools")
+    if (tool_config := options.get("tool_config")) is not None:
+        body["toolConfig"] = to_wire(tool_config, ToolConfig, "tool_config")
+    if (settings := options.get("safety_settings")) is not None:
+        body["safetySettings"] = list_to_wire(settings, SafetySetting, "safety_settings")
+    if (config := options.get("generation_config")) is not None:
+        body["generationConfig"] = _generation_config(config)
+    if (cached := options.get("cached_content")) is not None:
+        body["cachedContent"] = cached
+    if (extra := options.get("extra_body")) is not None:
+        return _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))
+    return body
 
 
 def _check_options(options: GenerateOptions) -> None:

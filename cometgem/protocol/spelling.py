@@ -21,8 +21,10 @@ from cometgem.types.tools import Schema
 
 __all__ = ["list_to_wire", "to_wire"]
 
-# "generatonConfig" is 0.97 like "generationConfig"; "audioConfig" is 0.64 like "imageConfig".
+# "generatonConfig" is 0.97 like "generationConfig"; "audioConfig" is 0.64 like "imageConfig". A
+# longer slip than two letters is a word of its own: "thinkingBudgetMode" may well come one day.
 _LIKE = 0.85
+_SLIP = 2
 
 
 class _Key(NamedTuple):
@@ -40,7 +42,7 @@ def to_wire(value: object, struct: type[Struct], where: str) -> Any:
         where: Its name, for the error.
 
     Raises:
-        ConfigurationError: It is neither, or a key in it is misspelt.
+        ConfigurationError: It is neither, or a key in it is misspelt or given twice.
     """
     if isinstance(value, struct):
         return value
@@ -50,6 +52,8 @@ def to_wire(value: object, struct: type[Struct], where: str) -> Any:
     wire: dict[str, Any] = {}
     for name, item in value.items():
         key = keys.get(name) or _unknown_key(name, keys, struct, where)
+        if key.wire in wire:
+            raise ConfigurationError(f"{where} gives {key.wire!r} twice, in two spellings")
         wire[key.wire] = item if item is None else _value_to_wire(item, key, f"{where}.{name}")
     return wire
 
@@ -106,6 +110,8 @@ def _unknown_key(name: object, keys: dict[str, _Key], struct: type[Struct], wher
 
 
 def _likeness(one: str, other: str) -> float:
+    if abs(len(one) - len(other)) > _SLIP:
+        return 0.0
     return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 

@@ -186,6 +186,26 @@ def test_calls_in_pieces(name: str) -> None:
     assert calls(*pieces) == expected
 
 
+def test_paths_as_deep_as_they_may_be() -> None:
+    for steps, last in ((".a", ".x"), ("[0]", "[0]")):
+        path = "$.a" + steps * 62 + last
+        (call,) = calls(begin(), piece(say(path, "1"), say(path, "2")), END)
+        inner = call["args"]
+        for _ in range(64):
+            (inner,) = inner.values() if isinstance(inner, dict) else inner
+        assert inner == "12"
+
+
+def test_arguments_deeper_than_any_path() -> None:
+    deep: Any = {"leaf": [1]}
+    for _ in range(240):
+        deep = {"a": [deep]}
+    args = {"args": {"deep": deep}}
+    assert calls(begin(**args), piece(num("$.b", 2)), END) == [
+        {"name": "f", "args": {"deep": deep, "b": 2}}
+    ]
+
+
 def test_the_first_signature_of_a_call_stays() -> None:
     pieces = [
         {"functionCall": begin()},

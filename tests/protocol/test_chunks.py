@@ -138,6 +138,7 @@ ERRORS: dict[str, tuple[Any, int, str | None]] = {
     "the gateway, no code": ({"error": {"message": "m", "code": ""}}, 500, None),
     "the gateway, null": ({"error": {"message": "m", "code": None}}, 500, None),
     "nothing but a message": ({"error": {"message": "m"}}, 500, None),
+    "true, and a message": ({"error": True, "message": "m"}, 500, None),
     "nothing but a text": ({"error": "m"}, 500, None),
     "error last": ({"candidates": [], "new": 1, "error": {"message": "m"}}, 500, None),
     "error after usage": (

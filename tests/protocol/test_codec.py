@@ -98,6 +98,13 @@ def test_the_excerpt_is_short() -> None:
     assert caught.value.excerpt == "[" + "1," * 99 + "1"
 
 
+def test_half_a_character_can_be_encoded() -> None:
+    assert tidy(rb'{"modelVersion":"a\ud83d"}') == {"modelVersion": "a\ufffd"}
+    for data in (rb'["\ud83d"]', rb'{"usageMetadata":{"totalTokenCount":"\ud83d"}}'):
+        with pytest.raises(ResponseDecodeError):
+            decode_chunk(data)
+
+
 DEEP = 100_000
 
 
@@ -126,6 +133,9 @@ def test_deep_nesting_is_an_error_and_no_crash(data: bytes) -> None:
         (b' [1, "a"]\r\n', [1, "a"]),
         (b"\xef\xbb\xbf5", 5),
         (b'"\xff\n"', "\ufffd\n"),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+        (rb'{"\ud83d":"\ude00\uD83D\n\u0000"}', {"\ufffd": "\ufffd\ufffd\n\0"}),
+        (rb'"\\ud83d \ud83d"', "\\ud83d \ufffd"),
         (b"null", None),
         (b"", None),
         (b"<html>", None),

@@ -51,6 +51,7 @@ CALL = {"functionCall": {"name": "f", "args": {"snake_case": None}}}
         ({"text": "", "thought_signature": "s"}, [user({"text": "", "thoughtSignature": "s"})]),
         (Part(text="", thought_signature="s"), [user({"text": "", "thoughtSignature": "s"})]),
         ({"newer": {"than": "us"}}, [user({"newer": {"than": "us"}})]),
+        ({"parts": [A], "newer": 0}, [user(A) | {"newer": 0}]),
     ],
 )
 def test_what_can_be_said(contents: Any, turns: list[Any]) -> None:
@@ -70,6 +71,10 @@ def test_what_can_be_said(contents: Any, turns: list[Any]) -> None:
 )
 def test_a_system_instruction_has_parts_and_no_role(instruction: Any, parts: list[Any]) -> None:
     assert json.loads(encode(instruction_to_wire(instruction))) == {"parts": parts}
+
+
+def test_newer_keys_of_a_system_instruction_pass() -> None:
+    assert instruction_to_wire({"parts": [A], "newer": 0}) == {"parts": [A], "newer": 0}
 
 
 WANTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "

@@ -92,6 +92,8 @@ SHAPES: list[tuple[Any, str | None]] = [
     ({"error": {"message": "m"}}, None),
     ({"error": "m"}, None),
     ({"error": "m", "code": "c"}, "c"),
+    ({"error": True, "message": "m", "code": "c"}, "c"),
+    ({"error": 5, "message": "m"}, None),
     ({"code": None, "message": "m"}, None),
     ({"code": "c", "message": "m"}, "c"),
     ({"message": "m", "code": 7, "data": None, "error": None}, "7"),
@@ -122,6 +124,7 @@ def test_every_shape_is_read(body: Any, code: str | None) -> None:
         (b'{"message":"m"}', '{"message":"m"}'),
         (b'{"code":"c"}', '{"code":"c"}'),
         (b'{"error":{}}', '{"error":{}}'),
+        (b'{"error":["m"]}', '{"error":["m"]}'),
         (b'{"error":null}', '{"error":null}'),
         (b'{"error":""}', '{"error":""}'),
         (b'{"error":{"message":""}}', '{"error":{"message":""}}'),
@@ -191,6 +194,8 @@ def test_the_request_id(headers: dict[str, str], message: str, expected: str | N
 INFO = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
 WAIT = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3.5s"}
 
+DEEP = json.loads('{"a":' * 64 + "[1]" + "}" * 64)
+
 
 @pytest.mark.parametrize(
     ("given", "details", "reason"),
@@ -199,6 +204,7 @@ WAIT = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3.5s
         ([WAIT, {"reason": ""}, {"reason": "B"}], [WAIT, {"reason": ""}, {"reason": "B"}], "B"),
         ([None, "x", 1, [], WAIT], [WAIT], None),
         ([{"reason": 5}], [{"reason": 5}], "5"),
+        ([DEEP, WAIT, DEEP["a"]], [WAIT, DEEP["a"]], None),
         ({"reason": "A"}, [], None),
         (None, [], None),
     ],
@@ -334,7 +340,13 @@ def test_the_status_of_an_error_in_band(error: dict[str, Any] | None, status: in
     "document",
     [
         *(None, 5, "m", [], {}, [{}], [{"error": {}}] * 2, {"message": "m"}, {"code": 5}),
-        *({"error": None}, {"error": ""}, {"message": 5, "code": 5}, {"candidates": []}),
+        *(
+            {"error": None},
+            {"error": ""},
+            {"error": False},
+            {"message": 5, "code": 5},
+            {"candidates": []},
+        ),
     ],
 )
 def test_what_is_no_error(document: object) -> None:

@@ -48,6 +48,11 @@ MENDED: list[tuple[str, str | bytes, str]] = [
         '{"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":-1}}',
     ),
     (
+        "a number longer than a float",
+        '{"usageMetadata":{"promptTokenCount":"9007199254740993"}}',
+        '{"usageMetadata":{"promptTokenCount":9007199254740993}}',
+    ),
+    (
         "numbers in strings",
         '{"candidates":[{"avgLogprobs":"-0.5","index":"1"}]}',
         '{"candidates":[{"avgLogprobs":-0.5,"index":1}]}',

@@ -133,6 +133,12 @@ def test_headers_that_cannot_be_sent_are_refused(name: Any, value: Any, message:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("headers", [["x-a"], [("x-a", "1")], "x-a: 1", 5])
+def test_headers_are_a_dict(headers: Any) -> None:
+    with pytest.raises(ConfigurationError, match="headers must be a dict, got "):
+        check_headers(headers)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -329,6 +335,14 @@ def test_what_is_no_json_is_refused(bad: Any, extra: Any) -> None:
         ) as caught:
             request(generation_config=config, extra_body=extra)
         assert caught.value.__cause__ is not None
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "ARRAY"}
+    schema["items"] = schema
+    for config in ({"response_schema": schema}, {"thinking_config": {"newer": schema}}):
+        with pytest.raises(ConfigurationError, match="the request is nested too deeply"):
+            request(generation_config=config)
 
 
 @pytest.mark.parametrize("option", ["temperature", "thinking_config", "response_schema"])

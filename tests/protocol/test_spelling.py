@@ -196,6 +196,12 @@ def test_misspelt_keys_are_refused(
         (Tool, Part(), "x must be a Tool or a dict, got Part"),
         (Tool, [("googleSearch", {})], "x must be a Tool or a dict, got list"),
         (Tool, {5: 1}, "a key of x must be a str, got int"),
+        (
+            Tool,
+            {"urlContext": {}, "url_context": {}},
+            "x gives 'urlContext' twice, in two spellings",
+        ),
+        (Tool, {"new_one": 1, "newOne": 1}, "x gives 'newOne' twice, in two spellings"),
         (Tool, {"googleSearch": True}, "x.googleSearch must be a GoogleSearch or a dict, got bool"),
         (Content, {"parts": {}}, "x.parts must be a list of Part or dict, got dict"),
         (Content, {"parts": [{}, 5]}, "x.parts[1] must be a Part or a dict, got int"),
