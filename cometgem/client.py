@@ -89,12 +89,13 @@ class Client:
         )
         self._timeouts = timeouts
         self._retry = retry
+        self._headers = check_headers(headers)
         self._max_event_size = max_event_size
         self._transport = Transport(
             self.base_url,
             key,
             auth,
-            {"User-Agent": f"cometgem/{__version__}", **check_headers(headers)},
+            {"User-Agent": f"cometgem/{__version__}"},
             session,
         )
 
@@ -172,6 +173,7 @@ class Client:
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions
     ) -> Attempts:
         self._transport.check_open()
+        options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
         return Attempts(
             self._transport,
             build_request(operation, model, contents, options),
@@ -191,6 +193,7 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
         while data := await reply.read():
             chunks += decoder.feed(data)
         chunks += decoder.close()
+        return _whole(chunks, streamed=not decoder.single)
     except CometGemError as error:
         if isinstance(error, StreamInterruptedError):
             with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
@@ -198,20 +201,26 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
         if isinstance(error, StreamError):
             error.request_id = reply.request_id
         if chunks:
-            error.partial = _merge(chunks)
+            error.partial = _merged(chunks).response()
         raise
     finally:
         reply.close()
+
+
+def _whole(chunks: list[GenerateContentResponse], *, streamed: bool) -> GenerateContentResponse:
     if not chunks:
         raise ResponseDecodeError("the server sent no response", excerpt="")
-    return chunks[0] if len(chunks) == 1 else _merge(chunks)
+    merger = _merged(chunks)
+    if streamed and not merger.finished:
+        raise StreamTruncatedError("the stream ended without a finishReason")
+    return chunks[0] if len(chunks) == 1 else merger.response()
 
 
-def _merge(chunks: list[GenerateContentResponse]) -> GenerateContentResponse:
+def _merged(chunks: list[GenerateContentResponse]) -> ResponseMerger:
     merger = ResponseMerger()
     for chunk in chunks:
         merger.add(chunk)
-    return merger.response()
+    return merger
 
 
 def _find_key(given: Key | None) -> Key:

@@ -22,6 +22,7 @@ from cometgem import (
     ResponseDecodeError,
     RetryPolicy,
     StreamInterruptedError,
+    StreamTruncatedError,
     Timeouts,
 )
 from cometgem.testing import FakeServer, Reply
@@ -85,9 +86,35 @@ async def test_a_single_call(client: Client, fake_server: FakeServer) -> None:
 async def test_a_stream_in_place_of_a_response_is_merged(
     client: Client, fake_server: FakeServer
 ) -> None:
-    chunk = b'data: {"candidates": [{"content": {"parts": [{"text": "x"}]}}]}\n\n'
-    fake_server.add(Reply.raw(chunk * 2))
+    chunk = b'{"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}'
+    fake_server.add(Reply.raw(b"data: %b\n\n" % chunk * 2), Reply.raw(b"[%b]" % chunk))
     assert (await client.generate_content(MODEL, "Hi")).text == "xx"
+    assert (await client.generate_content(MODEL, "Hi")).text == "x"
+
+
+async def test_a_cut_stream_in_place_of_a_response_is_no_success(
+    client: Client, fake_server: FakeServer
+) -> None:
+    chunk = b'{"candidates": [{"content": {"parts": [{"text": "x"}]}}]}'
+    for body in (b"data: %b\n\n" % chunk * 2, b"[%b]" % chunk):
+        fake_server.add(Reply.raw(body))
+        with pytest.raises(StreamTruncatedError) as caught:
+            await client.generate_content(MODEL, "Hi", retry=RetryPolicy(attempts=1))
+        assert caught.value.partial is not None
+        assert caught.value.partial.text == "x" * body.count(b"text")
+
+
+async def test_headers_of_the_client_and_of_a_call(fake_server: FakeServer) -> None:
+    headers = {"x-a": "client", "x-b": "client", "accept": "application/json;q=1"}
+    async with Client(KEY, base_url=fake_server.url, headers=headers) as client:
+        await client.generate_content(MODEL, "Hi", headers={"X-B": "call", "user-agent": "mine"})
+    sent = fake_server.requests[0].headers
+    assert [sent.getall(name) for name in ("x-a", "x-b", "accept", "user-agent")] == [
+        ["client"],
+        ["call"],
+        ["application/json;q=1"],
+        ["mine"],
+    ]
 
 
 @pytest.mark.parametrize("auth", ["x-goog-api-key", "bearer"])

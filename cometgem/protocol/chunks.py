@@ -32,11 +32,15 @@ class ChunkDecoder:
     Args:
         max_event_size: Bytes that one event, or a body that is no event stream, may hold.
         headers: The response headers; an error takes its request id from them.
+
+    Attributes:
+        single: Whether the body was one JSON document: no stream, so nothing can be missing.
     """
 
     def __init__(
         self, max_event_size: int = MAX_EVENT_SIZE, headers: Mapping[str, str] | None = None
     ) -> None:
+        self.single = False
         self._sse = SSEDecoder(max_event_size)
         self._max = max_event_size
         self._headers = headers or {}
@@ -141,6 +145,7 @@ class ChunkDecoder:
         if body.startswith(b"<"):
             self._read_page(body)
         if body.startswith(b"{"):
+            self.single = True
             yield from filter(None, [self._decode_last(ServerSentEvent(body))])
         else:
             yield from self._read_array(body)
