@@ -40,7 +40,7 @@ class ChunkDecoder:
     def __init__(
         self, max_event_size: int = MAX_EVENT_SIZE, headers: Mapping[str, str] | None = None
     ) -> None:
-        self.single = False
+        self.single: bool = False
         self._sse = SSEDecoder(max_event_size)
         self._max = max_event_size
         self._headers = headers or {}
