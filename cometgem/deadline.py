@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Deadline"]
 
+# Seconds from one look at a wait to the next.
+_LOOK_EVERY = 1.0
+
 
 class Deadline:
     """Limits the waits of one attempt, from the sending of the request on.
@@ -30,10 +33,14 @@ class Deadline:
 
     Attributes:
         expired: The limit that ran out, or None.
+        on_expiry: Called then.
+        on_look: Called once in a while during a wait, which may be in vain.
     """
 
     def __init__(self, timeouts: Timeouts, total_at: float | None, *, streamed: bool) -> None:
         self.expired: TimeoutPhase | None = None
+        self.on_expiry: Callable[[], object] = bool
+        self.on_look: Callable[[], object] = bool
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
         self._streamed = streamed
@@ -41,15 +48,15 @@ class Deadline:
         limit = timeouts.first if streamed else timeouts.stall
         self._first_at: float | None = math.inf if limit is None else self._loop.time() + limit
         self._wait_at = math.inf  # when the present wait is over
+        self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
-        self._on_expiry: Callable[[], object] = bool
 
     def seconds(self) -> float | None:
         """Return the seconds left until the response has to be there; None if no limit."""
         at = min(self._first_at or 0.0, self._total_at)
         return None if at == math.inf else max(0.0, at - self._loop.time())
 
-    def start(self, on_expiry: Callable[[], object]) -> None:
+    def start(self) -> None:
         """Begin the wait for the next chunk; the first one's began with the request."""
         if self._first_at is not None:
             at = self._first_at
@@ -57,15 +64,15 @@ class Deadline:
             at = math.inf
         else:
             at = self._loop.time() + self._timeouts.stall
+        self._waiting = True
         self._wait_at = at = min(at, self._total_at)
         if self._timer is None or at < self._timer.when():
-            self._on_expiry = on_expiry
-            self._arm(at)
+            self._arm()
 
     def stop(self) -> None:
         """A chunk is here: the time until the next wait is the caller's."""
         self._first_at = None
-        self._wait_at = math.inf
+        self._waiting = False
 
     def cancel(self) -> None:
         """Forget the timer."""
@@ -86,15 +93,18 @@ class Deadline:
         }
         return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
 
-    def _arm(self, at: float) -> None:
+    def _arm(self) -> None:
         self.cancel()
-        if at < math.inf:
-            self._timer = self._loop.call_at(at, self._fire)
+        at = min(self._wait_at, self._loop.time() + _LOOK_EVERY)
+        self._timer = self._loop.call_at(at, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
+        if not self._waiting:
+            return
         if self._wait_at > self._loop.time():
-            self._arm(self._wait_at)
+            self._arm()
+            self.on_look()
             return
         self.error()
-        self._on_expiry()
+        self.on_expiry()

@@ -13,6 +13,7 @@ import ssl
 import time
 import weakref
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -259,6 +260,8 @@ class Reply:
         self.request_id: str | None = request_id(response.headers)
         self._response = response
         self._deadline = deadline
+        self._deadline.on_expiry = response.close
+        self._deadline.on_look = partial(_wake_if_lost, response)
         self._transport = transport
 
     def start_waiting(self) -> None:
@@ -268,7 +271,7 @@ class Reply:
             ClientClosedError: This is another event loop.
         """
         self._transport.check_loop()
-        self._deadline.start(self._response.close)
+        self._deadline.start()
 
     def stop_waiting(self) -> None:
         """End the wait: a chunk is here."""
@@ -316,6 +319,13 @@ class Reply:
         if self._transport.closed or self._response.closed:
             return ClientClosedError("the stream was closed while its next chunk was awaited")
         return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
+
+
+def _wake_if_lost(response: aiohttp.ClientResponse) -> None:
+    """Wake the reader of a connection that aiohttp dropped, over its framing, and told nobody."""
+    connection, content = response.connection, response.content
+    if connection is not None and connection.closed and content.exception() is None:
+        content.set_exception(aiohttp.ClientPayloadError("the framing is broken"))
 
 
 def _reuse_noted() -> aiohttp.TraceConfig:

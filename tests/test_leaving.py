@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import weakref
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
+from leaving import ENDLESS, MODEL, WAYS, live_streams
 
-from cometgem import Client, ClientClosedError, GenerateContentStream, RetryPolicy
+from cometgem import Client, ClientClosedError, RetryPolicy
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-MODEL = "gemini-2.5-flash"
-ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
+    from cometgem import GenerateContentStream
 
 
 @pytest.fixture
@@ -30,81 +28,9 @@ async def client(fake_server: FakeServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.WeakSet[GenerateContentStream]]:
-    """The streams that are alive, with the garbage collector off."""
-    live: weakref.WeakSet[GenerateContentStream] = weakref.WeakSet()
-    made = GenerateContentStream.__init__
-
-    def watched(self: GenerateContentStream, *args: object) -> None:
-        made(self, *args)  # type: ignore[arg-type]
-        live.add(self)
-
-    monkeypatch.setattr(GenerateContentStream, "__init__", watched)
-    gc.collect()
-    gc.disable()
-    yield live
-    gc.enable()
-
-
-async def leave_by_break(client: Client) -> None:
-    async for _ in client.stream_generate_content(MODEL, "Hi"):
-        break
-
-
-async def leave_by_break_of_text(client: Client) -> None:
-    async for _ in client.stream_generate_content(MODEL, "Hi").text_stream:
-        break
-
-
-async def leave_by_error(client: Client) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async for _ in client.stream_generate_content(MODEL, "Hi"):
-            raise ZeroDivisionError
-
-
-async def leave_by_block(client: Client) -> None:
-    async with client.stream_generate_content(MODEL, "Hi") as stream:
-        await anext(stream)
-
-
-async def leave_by_error_in_block(client: Client) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async with client.stream_generate_content(MODEL, "Hi") as stream:
-            async for _ in stream:
-                raise ZeroDivisionError
-
-
-async def leave_by_del(client: Client) -> None:
-    stream = client.stream_generate_content(MODEL, "Hi")
-    await anext(stream)
-    del stream
-
-
-async def leave_by_return(client: Client) -> None:
-    async for _ in client.stream_generate_content(MODEL, "Hi"):
-        return
-
-
-async def leave_by_aclose(client: Client) -> None:
-    stream = client.stream_generate_content(MODEL, "Hi")
-    await anext(stream)
-    await stream.aclose()
-
-
-async def leave_by_cancel(client: Client) -> None:
-    with anyio.move_on_after(0.2) as scope:
-        async for _ in client.stream_generate_content(MODEL, "Hi"):
-            pass
-    assert scope.cancelled_caught
-
-
-async def leave_by_timeout(client: Client) -> None:
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await client.stream_generate_content(MODEL, "Hi").get_final_response()
-
-
-WAYS = [way for name, way in sorted(globals().items()) if name.startswith("leave_by_")]
+def live() -> Iterator[weakref.WeakSet[GenerateContentStream]]:
+    with live_streams() as live:
+        yield live
 
 
 @pytest.mark.parametrize("leave", WAYS)

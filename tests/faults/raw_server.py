@@ -1,0 +1,201 @@
+"""A server that says exactly the bytes it is told, where FakeServer would speak proper HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from cometgem.testing.connections import HOST, listen, reset
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+__all__ = ["Act", "Drip", "Flood", "Pause", "RawServer", "Script", "Step"]
+
+MOST_SECONDS = 30.0
+
+
+class Act(Enum):
+    """What ends a script; without one the connection serves the next request."""
+
+    UNREAD = auto()  # as the first step: do not wait for the request
+    SILENCE = auto()
+    CLOSE = auto()
+    RESET = auto()
+    HOLD = auto()  # until `resume()`
+    DRAIN = auto()  # read what still comes, then close: so no reset overtakes the answer
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Bytes one by one, so many seconds apart."""
+
+    data: bytes
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Flood:
+    """The same bytes so many times."""
+
+    data: bytes
+    times: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing for so many seconds."""
+
+    seconds: float
+
+
+Step: TypeAlias = bytes | Drip | Flood | Pause | Act
+Script: TypeAlias = tuple[Step, ...]
+
+_JSON = b'{"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}]}'
+GOOD: Script = (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_JSON), _JSON),)
+
+
+class RawServer:
+    """Answers each request with the next script, then with a good answer for ever.
+
+    Attributes:
+        requests: How many requests came whole.
+        connections: How many connections were accepted.
+        open_connections: How many of them are open.
+        bytes_sent: Bytes that the kernel took, and some that wait for it.
+    """
+
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
+        self.requests = 0
+        self.connections = 0
+        self.open_connections = 0
+        self.bytes_sent = 0
+        self.api_key = "sk-raw-key"
+        self._scripts = list(scripts)
+        self._tls = tls
+        self._listener: socket.socket
+        self._loop: asyncio.AbstractEventLoop
+        self._started = threading.Event()
+        self._resumed = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._idle: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+
+    @property
+    def url(self) -> str:
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{HOST}:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._listener = listen(0)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        assert self._started.wait(MOST_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(MOST_SECONDS)
+
+    def resume(self) -> None:
+        """Let the script go on after its `HOLD`."""
+        self._loop.call_soon_threadsafe(self._resumed.set)
+
+    def hang_up(self, *, by_reset: bool) -> None:
+        """Close all connections now; return when they are closed."""
+
+        async def close() -> None:
+            for writer in list(self._idle):
+                if by_reset:
+                    reset(writer.transport)  # type: ignore[arg-type]
+                else:
+                    writer.close()
+            while self.open_connections:
+                await asyncio.sleep(0.001)
+
+        closing: Future[None] = asyncio.run_coroutine_threadsafe(close(), self._loop)
+        closing.result(MOST_SECONDS)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(self._handle, sock=self._listener, ssl=self._tls)
+        self._started.set()
+        await self._stopped.wait()
+        server.close()
+        for writer, task in list(self._idle.items()):
+            writer.transport.abort()
+            if task is not None:
+                task.cancel()
+        await asyncio.sleep(0)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open_connections += 1
+        self._idle[writer] = asyncio.current_task()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            async with asyncio.timeout(MOST_SECONDS):
+                while await self._answer(reader, writer):
+                    pass
+        writer.transport.abort()
+        del self._idle[writer]
+        self.open_connections -= 1
+
+    async def _answer(  # noqa: C901, PLR0912  a branch for each step of a script
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Do one script; return whether the connection goes on."""
+        script: Sequence[Step] = self._scripts[0] if self._scripts else GOOD
+        if script[0] is not Act.UNREAD:
+            await _read_request(reader)
+            self.requests += 1
+            script = self._scripts[0] if self._scripts else GOOD
+        del self._scripts[:1]
+        for step in script:
+            match step:
+                case Act.SILENCE:
+                    await reader.read()
+                    return False
+                case Act.HOLD:
+                    await self._resumed.wait()
+                case Act.DRAIN:
+                    writer.write_eof()
+                    await reader.read()
+                    return False
+                case Act.CLOSE:
+                    writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
+                    return False
+                case Act.RESET:
+                    reset(writer.transport)  # type: ignore[arg-type]
+                    return False
+                case Pause(seconds):
+                    await asyncio.sleep(seconds)
+                case Drip(data, seconds):
+                    for at in range(len(data)):
+                        await self._write(writer, data[at : at + 1])
+                        await asyncio.sleep(seconds)
+                case Flood(data, times):
+                    for _ in range(times):
+                        await self._write(writer, data)
+                case bytes():
+                    await self._write(writer, step)
+        return True
+
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        self.bytes_sent += len(data)
+        writer.write(data)
+        await writer.drain()
+
+
+async def _read_request(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+    await reader.readexactly(int(length))

@@ -1,0 +1,118 @@
+"""What holds for any bytes that a server may send."""
+
+import contextlib
+import pickle
+from email.message import Message
+from itertools import pairwise
+from random import Random
+
+from protocol.events import held, reference
+
+from cometgem.errors import (
+    APIStatusError,
+    CometGemError,
+    EventTooLargeError,
+    ResponseDecodeError,
+    StreamTruncatedError,
+)
+from cometgem.protocol.chunks import ChunkDecoder
+from cometgem.protocol.codec import decode_chunk, encode
+from cometgem.protocol.failure import status_failure
+from cometgem.protocol.sse import ServerSentEvent, SSEDecoder
+from cometgem.types import GenerateContentResponse
+
+DOCUMENTED = (APIStatusError, ResponseDecodeError, EventTooLargeError, StreamTruncatedError)
+
+_LONGEST_PREFIX = len(b"data: ")
+_UNKNOWN = 64 * 1024
+
+
+def events_are_those_of_the_standard(body: bytes, seed: int) -> None:
+    """However the bytes were cut, the events are the reference's, up to one over the limit."""
+    limit, pieces = _limit_and_pieces(body, seed)
+    expected = reference(body)
+    assert _events([body], len(body)) == (expected, False)
+    events, refused = _events([body], limit)
+    assert _events(pieces, limit) == (events, refused)
+    assert events == expected[: len(events)]
+    assert all(len(event.data) <= limit for event in events)
+    following = expected[len(events) :]
+    lines = body.replace(b"\r", b"\n").split(b"\n")
+    over = [len(event.data) > limit for event in following]
+    over += [len(line) - _LONGEST_PREFIX > limit for line in lines]
+    assert any(over) if refused else not following
+
+
+def a_decoder_holds_no_more_than_its_limit(body: bytes, seed: int) -> None:
+    """A decoder stores no more than an event of its limit, one read and 64 KiB of unknown lines."""
+    limit, pieces = _limit_and_pieces(body[:2000], seed)  # to count is slow
+    decoder = SSEDecoder(limit)
+    for piece in pieces:
+        with contextlib.suppress(EventTooLargeError):
+            decoder.feed(piece)
+        assert held(decoder) <= limit + _LONGEST_PREFIX + len(piece) + _UNKNOWN
+        assert sum(map(len, decoder.unknown)) <= _UNKNOWN
+
+
+def a_body_is_chunks_or_a_documented_error(body: bytes, seed: int) -> None:
+    """Any bytes are chunks that can be encoded, then an end or a documented error, at any cuts."""
+    limit, pieces = _limit_and_pieces(body, seed)
+    whole, error = _chunks([body], limit)
+    cut, cut_error = _chunks(pieces, limit)
+    # Of bare JSON between the events, whole reads show more than a read that ends in it.
+    assert all(one.raw == other.raw for one, other in zip(whole, cut, strict=False))
+    if error is None and cut_error is None:
+        assert len(whole) == len(cut)
+    for chunk in whole:
+        assert decode_chunk(encode(chunk)) == chunk
+    for raised in filter(None, (error, cut_error)):
+        assert isinstance(raised, DOCUMENTED)
+        assert str(raised).isprintable()
+        assert str(pickle.loads(pickle.dumps(raised))) == str(raised)  # noqa: S301  our own
+
+
+def an_answer_without_success_is_a_status_error(body: bytes, seed: int) -> None:
+    """Any status, headers and body of a failure are told by an APIStatusError that can be shown."""
+    status = Random(seed).choice([301, 400, 401, 403, 404, 408, 429, 500, 503, 529, 999])  # noqa: S311
+    headers = Message()
+    words = body.decode("latin-1").split("\n", 2)
+    headers["retry-after"], headers["x-request-id"] = (*words, "", "")[:2]
+    error = status_failure(status, headers, body, now=seed)  # type: ignore[arg-type]
+    assert error.status == status
+    assert str(error).isprintable()
+    assert error.retry_after is None or error.retry_after >= 0
+
+
+def _limit_and_pieces(body: bytes, seed: int) -> tuple[int, list[bytes]]:
+    """A limit, and the body cut into reads, both as the seed will have it."""
+    random = Random(seed)  # noqa: S311  the same each time
+    limit = random.choice([random.randint(1, 40), len(body) + 1, 1 << 20])
+    places = range(len(body) + 1)
+    ends = random.choice([places, random.choices(places, k=random.randint(0, 5))])
+    return limit, [body[at:end] for at, end in pairwise([0, *sorted(ends), len(body)])]
+
+
+def _events(pieces: list[bytes], limit: int) -> tuple[list[ServerSentEvent], bool]:
+    """The events, and whether one was too large."""
+    decoder, events = SSEDecoder(limit), []
+    try:
+        for piece in pieces:
+            events += decoder.feed(piece)
+        events += decoder.close()
+    except EventTooLargeError:
+        return events, True
+    return events, False
+
+
+def _chunks(
+    pieces: list[bytes], limit: int
+) -> tuple[list[GenerateContentResponse], CometGemError | None]:
+    decoder = ChunkDecoder(limit, {"x-request-id": "id"})
+    chunks: list[GenerateContentResponse] = []
+    try:
+        for piece in pieces:
+            chunks.extend(decoder.feed(piece))
+        chunks.extend(decoder.close())
+    except CometGemError as error:
+        return chunks, error
+    return chunks, None
