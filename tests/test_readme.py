@@ -108,6 +108,7 @@ async def test_the_aiohttp_handler_streams(fake_server: FakeServer) -> None:
 
 async def test_the_test_of_the_readme_passes(fake_server: FakeServer) -> None:
     await block_with("test_a_broken_stream")["test_a_broken_stream"](fake_server)
+    assert len(fake_server.requests) == 1
 
 
 def test_the_example_runs(

@@ -263,8 +263,10 @@ async def test_each_limit_ends_the_wait_and_the_connection(
 
 async def test_a_slow_caller_is_no_stall(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.text("a", "b", delay=0.05))
-    async for _ in client.stream_generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.3)):
+    stream = client.stream_generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.3))
+    async for _ in stream:
         await asyncio.sleep(0.5)
+    assert stream.snapshot.text == "ab"
 
 
 async def test_total_covers_the_waits_between_retries(fake_server: FakeServer) -> None:
