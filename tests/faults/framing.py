@@ -19,6 +19,7 @@ from cometgem import (
     StreamTruncatedError,
 )
 from cometgem.testing import Reply
+from cometgem.types import Blob
 
 if TYPE_CHECKING:
     from faults.rows import Served
@@ -64,6 +65,7 @@ def _deflated(wbits: int, *, flushed: bool) -> list[bytes]:
     return [piece for piece in [*packed, packer.flush()] if piece]
 
 
+_BLOB = {"inlineData": {"mimeType": "image/png", "data": "-_8"}}
 _BETWEEN = b": PING\n\n: keepalive\n\n: OPENROUTER PROCESSING\n\n:\n\n:\n"
 _SILENT = b"data: : keepalive\n\ndata: null\n\ndata:\n\ndata: \n\ndata\n\n"
 _EVENTS = [event(said(text)) for text in _THREE]
@@ -166,8 +168,14 @@ FORMS = [
         **_TOTAL,
     ),
     _lines(
+        "base64 is URL-safe and has no padding",
+        event({"candidates": [{"content": {"parts": [_BLOB]}, "finishReason": "STOP"}]}),
+        ("",),
+        images=[Blob(mime_type="image/png", data=b"\xfb\xff")],
+    ),
+    _lines(
         "fields and enumerated values are new",
-        event({**said("a", "STOP"), "fieldOf2030": {"x": 1}}),
+        event({**said("a", "STOP"), "fieldOf2030": {"x": 1}, "modelStatus": {"modelStage": "NEW"}}),
         ("a",),
     ),
     _lines(
@@ -241,6 +249,12 @@ def _short(k: int) -> Served:
     return (head(f"Content-Length: {len(data)}"), begin, Act.HOLD, _HALF + rest)
 
 
+_TOO_LONG = (
+    head("Content-Length: 1000", kind=_JSON),
+    json.dumps(said(_THREE[0])).encode(),
+    Act.CLOSE,
+)
+
 FRAMING = [
     Row(
         when="chunked encoding stops in the middle of an event",
@@ -273,6 +287,37 @@ FRAMING = [
         serves=_long,
         error=StreamInterruptedError,
         requests=3,
+    ),
+    Row(
+        when="Content-Length is larger than the one JSON response in the body",
+        serves=(_TOO_LONG,),
+        texts=_THREE[:1],
+        error=StreamInterruptedError,
+    ),
+    Row(
+        when="Content-Length is larger than the one JSON response in the body",
+        serves=(_TOO_LONG,) * 3,
+        texts=_THREE[:1],
+        error=StreamInterruptedError,
+        requests=3,
+        calls="single",
+    ),
+    Row(
+        when="a stream comes to a single call, and breaks",
+        serves=(Reply.raw(events(3)).then_reset(),) * 3,
+        texts=_THREE,
+        error=StreamInterruptedError,
+        requests=3,
+        calls="single",
+    ),
+    Row(
+        when="a stream comes to a single call, and ends with no finish reason",
+        serves=(Reply.raw(events(3)),) * 3,
+        texts=_THREE,
+        error=StreamTruncatedError,
+        requests=3,
+        reused=True,
+        calls="single",
     ),
     Row(
         when="Content-Length is smaller than the body",

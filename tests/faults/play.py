@@ -65,7 +65,7 @@ def expected(row: Row, k: int, *, streamed: bool) -> Outcome:
     if fields.get("phase") == "first_chunk" and (k or not streamed):
         fields["phase"] = "stall"
     if row.error is not None and issubclass(row.error, (StreamError, APITimeoutError)):
-        fields["chunks"] = len(texts)
+        fields["chunks"] = len(texts) if streamed else 0
     text = "".join(texts) if texts or row.error is None else None
     return Outcome(texts if streamed else [], row.error, fields, text, requests, row.reused)
 

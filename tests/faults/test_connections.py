@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -72,6 +71,7 @@ async def test_a_session_of_the_callers_has_its_retries() -> None:
 @pytest.fixture
 def descriptors() -> Iterator[None]:
     """Enough file descriptors for both ends of many connections."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * MANY + 200
     if hard not in (resource.RLIM_INFINITY, -1) and hard < wanted:
