@@ -133,7 +133,8 @@ ERROR_BODIES = [
     Row(
         when="it never ends",
         serves=((head("Content-Length: 100", status="400 Bad Request"), b"no", Act.SILENCE),),
-        client={"timeouts": Timeouts(total=1.5)},
+        client={"timeouts": Timeouts(total=1.0)},
+        within=4.0,
         error=BadRequestError,
         fields={"status": 400},
         says="400: no",

@@ -96,7 +96,7 @@ def _shape(when: str, document: object, status: int, *, again: bool = False, **f
 
 
 _GOOGLE = {"error": {"code": 429, "message": "Slow down", "status": "RESOURCE_EXHAUSTED"}}
-_EXHAUSTED = {"code": "RESOURCE_EXHAUSTED"}
+_EXHAUSTED: dict[str, Any] = {"code": "RESOURCE_EXHAUSTED"}
 
 ERRORS = [
     _event_error(BadRequestError, 400, "400"),

@@ -86,6 +86,8 @@ def _gets(row: Row) -> str:
         words.append('of a single call, and with k > 0, `phase="stall"`')
     if row.says:
         words.append(f"which says `{row.says}`")
+    if row.within is not None:
+        words.append(f"within {row.within:g} s")
     if row.grows is not None:
         words.append(f"for at most {row.grows:g} MiB of memory")
     if row.sends is not None:

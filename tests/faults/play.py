@@ -77,8 +77,9 @@ async def play(row: Row, k: int, *, streamed: bool) -> Outcome:
             if row.after_a_call:
                 await _works(client)
             before = place.requests
+            call = _stream(client, row, place, k) if streamed else _call(client, row)
             with _memory(row.grows):
-                outcome = await (_stream(client, row, place, k) if streamed else _call(client, row))
+                outcome = await asyncio.wait_for(call, row.within)
             outcome.requests = place.requests - before
             if row.sends is not None and isinstance(place.server, RawServer):
                 assert place.server.bytes_sent <= row.sends * _MIB
@@ -145,13 +146,11 @@ async def _call(client: Client, row: Row) -> Outcome:
 
 
 async def _fails_again(stream: GenerateContentStream, error: CometGemError) -> None:
-    for again in (stream.open, stream.get_final_response, stream.aclose, stream.get_final_response):
-        if again == stream.aclose:
-            await again()
-            continue
+    for again in (stream.open, stream.get_final_response, stream.__anext__):
         with pytest.raises(type(error)) as caught:
             await again()
         assert str(caught.value) == str(error)
+        await stream.aclose()
 
 
 def _succeeded(final: GenerateContentResponse, texts: list[str], row: Row) -> Outcome:

@@ -61,6 +61,7 @@ class Row:
         client: Arguments of the client.
         grows: MiB by which memory may grow at most; None: not measured.
         sends: MiB that a raw server may get rid of at most.
+        within: Seconds that it may take at most; None: as the limits say.
         contents: What is asked.
     """
 
@@ -79,6 +80,7 @@ class Row:
     client: Mapping[str, Any] = field(default_factory=dict)
     grows: float | None = None
     sends: float | None = None
+    within: float | None = None
     contents: str = "Hi"
 
     def __post_init__(self) -> None:
