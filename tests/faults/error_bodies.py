@@ -31,7 +31,7 @@ def _gateway(**fields: Any) -> Reply:
     return _body({"error": error})
 
 
-def _bad(when: str, reply: Reply, says: str = f": {_WORDS}", **fields: Any) -> Row:
+def _bad(when: str, reply: Reply, says: str = _WORDS, **fields: Any) -> Row:
     return refused(when, reply, BadRequestError, says=says, **fields)
 
 
