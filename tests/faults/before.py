@@ -148,7 +148,7 @@ BEFORE = [
     ),
     Row(
         when="the server speaks another protocol",
-        serves=((b"SSH-2.0-OpenSSH_9.6\r\n", Act.SILENCE),) * 3,
+        serves=((b"Welcome to the night shift\r\n\r\nlogin: ", Act.SILENCE),) * 3,
         error=APIConnectionError,
         says="the server's answer is no HTTP",
         requests=3,

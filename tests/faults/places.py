@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from unittest import mock
 
-import pytest
+import brotli
+import trustme
 from faults.raw_server import Act, RawServer
 from faults.wire import chunked, events, head
 
@@ -49,7 +50,6 @@ class Place:
 
 @contextlib.contextmanager
 def _brotli(*, flushed: bool) -> Iterator[Place]:
-    brotli = pytest.importorskip("brotli", reason="skipped: there is no brotli to pack the body")
     packer = brotli.Compressor()
     pieces = []
     for one in events(3, finish="STOP").splitlines(keepends=True):
@@ -80,7 +80,6 @@ def unknown_host() -> Iterator[Place]:
 
 @contextlib.contextmanager
 def unknown_certificate() -> Iterator[Place]:
-    trustme = pytest.importorskip("trustme", reason="skipped: there is no trustme to make one")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert(HOST).configure_cert(context)
     with RawServer(tls=context) as server:
