@@ -800,12 +800,16 @@ async def test_ctrl_c_before_the_answer(fake_server: FakeServer, how: str) -> No
     assert process.returncode == 130
 
 
+def command_line(process: asyncio.subprocess.Process) -> str:
+    return Path(f"/proc/{process.pid}/cmdline").read_text("utf-8")
+
+
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
 async def test_a_list_of_processes_does_not_show_the_key(fake_server: FakeServer) -> None:
     fake_server.add(Reply.silence())
     async with child("-m", "cometgem", "generate", "Hi", server=fake_server) as process:
         request = await fake_server.wait_request(0, PATIENCE)
-        shown = Path(f"/proc/{process.pid}/cmdline").read_text()
+        shown = command_line(process)
     assert request.headers["x-goog-api-key"] != KEY
     assert "generate" in shown
     assert KEY not in shown
