@@ -38,7 +38,8 @@ async def test_a_deed(deed: Deed, fake_server: FakeServer) -> None:
 
 
 def test_the_loop_ends_with_streams_in_every_state(fake_server: FakeServer) -> None:
-    refusal = Reply.error(429, retry_after=20)
+    # A connection that is kept would be the forgotten client's, and Python warns of it.
+    refusal = Reply.error(429, retry_after=20).with_headers({"Connection": "close"})
     fake_server.add(after(2).then_stall(), Reply.silence(), refusal, after(1).then_stall())
 
     async def forget_everything() -> None:
