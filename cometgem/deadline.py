@@ -1,7 +1,8 @@
-"""When a wait is over: one timer a stream, moved only when it fires too early.
+"""When a wait is over: one timer a stream, which looks at the wait from time to time.
 
-``asyncio.timeout()`` would arm and cancel a timer for every read; with thousands of streams that
-costs more than the chunks do.
+``asyncio.timeout()`` would arm and cancel a timer for every read, and even a look at the clock
+for every read would be a tenth of what a chunk costs. So a wait is counted from the first look
+that finds it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Deadline"]
 
-# Seconds from one look at a wait to the next.
+# Seconds from one look at a wait to the next, at most; a wait may last so much longer.
 _LOOK_EVERY = 1.0
+
+# Looks within ``timeouts.stall``, at least.
+_LOOKS = 20
 
 
 class Deadline:
@@ -47,7 +51,9 @@ class Deadline:
         self._total_at = math.inf if total_at is None else total_at
         limit = timeouts.first if streamed else timeouts.stall
         self._first_at: float | None = math.inf if limit is None else self._loop.time() + limit
-        self._wait_at = math.inf  # when the present wait is over
+        self._stall = math.inf if timeouts.stall is None else timeouts.stall
+        self._look_every = min(_LOOK_EVERY, self._stall / _LOOKS)
+        self._since: float | None = None  # when the present wait was first seen
         self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -58,15 +64,9 @@ class Deadline:
 
     def start(self) -> None:
         """Begin the wait for the next chunk; the first one's began with the request."""
-        if self._first_at is not None:
-            at = self._first_at
-        elif self._timeouts.stall is None:
-            at = math.inf
-        else:
-            at = self._loop.time() + self._timeouts.stall
+        self._since = None
         self._waiting = True
-        self._wait_at = at = min(at, self._total_at)
-        if self._timer is None or at < self._timer.when():
+        if self._timer is None:
             self._arm()
 
     def stop(self) -> None:
@@ -94,15 +94,24 @@ class Deadline:
         return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
 
     def _arm(self) -> None:
-        self.cancel()
-        at = min(self._wait_at, self._loop.time() + _LOOK_EVERY)
-        self._timer = self._loop.call_at(at, self._fire)
+        now = self._loop.time()
+        at = max(now, min(self._over_at(now), now + self._look_every))
+        self._timer = self._loop.call_at(at, self._look)
 
-    def _fire(self) -> None:
+    def _over_at(self, now: float) -> float:
+        """Return the loop's time at which the present wait is over."""
+        if self._first_at is not None:
+            return min(self._first_at, self._total_at)
+        if self._since is None:
+            self._since = now
+        return min(self._since + self._stall, self._total_at)
+
+    def _look(self) -> None:
         self._timer = None
         if not self._waiting:
             return
-        if self._wait_at > self._loop.time():
+        now = self._loop.time()
+        if now < self._over_at(now):
             self._arm()
             self.on_look()
             return

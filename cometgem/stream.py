@@ -188,8 +188,8 @@ class GenerateContentStream:
         return self._reply
 
     async def _next(self) -> GenerateContentResponse:
-        self._check_usable()
-        if self._ended:
+        if self._closed or self._ended:
+            self._check_usable()
             self._end()
         if self._merger.chunks:
             return await self._read(self._opened())
@@ -221,21 +221,20 @@ class GenerateContentStream:
             raise
 
     async def _read(self, reply: Reply) -> GenerateContentResponse:
-        chunk = None
         reply.start_waiting()
         try:
-            while chunk is None and (data := await reply.read()):
+            while data := await reply.read():
                 self._chunks = self._decoder.feed(data)
-                chunk = next(self._chunks, None)
+                for chunk in self._chunks:
+                    return chunk
         except StreamInterruptedError as error:
             self._chunks = _last_words(self._decoder, error)
             return next(self._chunks)
         finally:
             reply.stop_waiting()
-        if chunk is None:
-            self._ended = True
-            self._chunks = self._decoder.close()
-            chunk = next(self._chunks, None)
+        self._ended = True
+        self._chunks = self._decoder.close()
+        chunk = next(self._chunks, None)
         return self._end() if chunk is None else chunk
 
     def _end(self) -> NoReturn:

@@ -35,7 +35,7 @@ from cometgem.protocol.address import Key
 from cometgem.protocol.failure import MAX_ERROR_BODY, request_id, status_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -251,6 +251,8 @@ class Reply:
         status: The HTTP status.
         headers: The response headers, case-insensitive.
         request_id: The gateway's id of the request, or None.
+        start_waiting: Begins the wait for the next chunk: if none comes in time, ``read`` raises.
+        stop_waiting: Ends the wait: a chunk is here.
     """
 
     def __init__(
@@ -259,24 +261,13 @@ class Reply:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self.request_id: str | None = request_id(response.headers)
+        self.start_waiting: Callable[[], None] = deadline.start
+        self.stop_waiting: Callable[[], None] = deadline.stop
         self._response = response
         self._deadline = deadline
         self._deadline.on_expiry = response.close
         self._deadline.on_look = partial(_wake_if_lost, response)
         self._transport = transport
-
-    def start_waiting(self) -> None:
-        """Begin the wait for the next chunk: if none comes in time, ``read`` raises.
-
-        Raises:
-            ClientClosedError: This is another event loop.
-        """
-        self._transport.check_loop()
-        self._deadline.start()
-
-    def stop_waiting(self) -> None:
-        """End the wait: a chunk is here."""
-        self._deadline.stop()
 
     async def read(self) -> bytes:
         """Return what has come of the body, b"" at its end.
@@ -284,11 +275,13 @@ class Reply:
         Raises:
             StreamInterruptedError: The connection broke.
             APITimeoutError: The wait was too long.
-            ClientClosedError: The reply or the client was closed meanwhile.
+            ClientClosedError: The reply or the client was closed meanwhile, or this is another
+                event loop.
         """
         try:
             data = await self._response.content.readany()
         except Exception as error:  # noqa: BLE001  what can break here has no common root
+            self._transport.check_loop()
             if rest := self._unread():
                 return rest
             raise self._interruption(error) from _bare(error)
