@@ -20,6 +20,7 @@ from cometgem.types.response import (
     Candidate,
     GenerateContentResponse,
     LogprobsResult,
+    ModelStatus,
     PromptFeedback,
     SafetyRating,
     UsageMetadata,
@@ -52,7 +53,10 @@ class ResponseMerger:
         self._candidates: dict[int, _CandidateMerger] = {}
         self._usages: list[UsageMetadata] = []
         self._feedback: PromptFeedback | None = None
-        self._firsts: dict[str, Any] = {}
+        self._model_version: str | None = None
+        self._response_id: str | None = None
+        self._create_time: str | None = None
+        self._model_status: ModelStatus | None = None
 
     @property
     def finished(self) -> bool:
@@ -77,15 +81,10 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        firsts = self._firsts
-        if chunk.model_version and "model_version" not in firsts:
-            firsts["model_version"] = chunk.model_version
-        if chunk.response_id and "response_id" not in firsts:
-            firsts["response_id"] = chunk.response_id
-        if chunk.create_time and "create_time" not in firsts:
-            firsts["create_time"] = chunk.create_time
-        if chunk.model_status is not None:
-            firsts["model_status"] = chunk.model_status
+        self._model_version = self._model_version or chunk.model_version
+        self._response_id = self._response_id or chunk.response_id
+        self._create_time = self._create_time or chunk.create_time
+        self._model_status = chunk.model_status or self._model_status
 
     def response(self) -> GenerateContentResponse:
         """Return all chunks so far as one response; later chunks do not change it."""
@@ -94,7 +93,10 @@ class ResponseMerger:
             candidates=[self._candidates[at].candidate() for at in sorted(self._candidates)],
             usage_metadata=self._usages[0] if self._usages else None,
             prompt_feedback=self._feedback,
-            **self._firsts,
+            model_version=self._model_version,
+            response_id=self._response_id,
+            create_time=self._create_time,
+            model_status=self._model_status,
         )
 
     def _fold_usages(self) -> None:
