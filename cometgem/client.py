@@ -188,7 +188,8 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
     reply = await attempts.send()
     decoder = ChunkDecoder(max_size, reply.headers)
     chunks: list[GenerateContentResponse] = []
-    reply.start_waiting()
+    if not reply.whole:  # as most answers are: a timer would be a twentieth of the call's cost
+        reply.start_waiting()
     try:
         while data := await reply.read():
             chunks += decoder.feed(data)
@@ -210,6 +211,8 @@ async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentRe
 def _whole(chunks: list[GenerateContentResponse], *, streamed: bool) -> GenerateContentResponse:
     if not chunks:
         raise ResponseDecodeError("the server sent no response", excerpt="")
+    if len(chunks) == 1 and not streamed:
+        return chunks[0]
     merger = _merged(chunks)
     if streamed and not merger.finished:
         raise StreamTruncatedError("the stream ended without a finishReason")

@@ -234,8 +234,8 @@ class GenerateContentStream:
             reply.stop_waiting()
         self._ended = True
         self._chunks = self._decoder.close()
-        chunk = next(self._chunks, None)
-        return self._end() if chunk is None else chunk
+        last = next(self._chunks, None)
+        return self._end() if last is None else last
 
     def _end(self) -> NoReturn:
         if self._merger.finished:

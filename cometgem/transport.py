@@ -13,7 +13,7 @@ import ssl
 import time
 import weakref
 from contextvars import ContextVar
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -117,7 +117,7 @@ class Transport:
         session = self._session_here()
         deadline = Deadline(timeouts, total_at, streamed=streamed)
         try:
-            with anyio.fail_after(deadline.seconds()):
+            async with asyncio.timeout(deadline.seconds()):
                 response = await self._send(session, request, timeouts)
         except aiohttp.ServerTimeoutError as error:
             raise APITimeoutError("connect", timeouts.connect or 0.0) from _bare(error)
@@ -175,9 +175,7 @@ class Transport:
             headers={**self._headers, **request.headers},
             allow_redirects=False,
             proxy=self._proxy,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=timeouts.connect, sock_connect=timeouts.connect
-            ),
+            timeout=_connect_timeout(timeouts.connect),
         )
 
     def _session_here(self) -> aiohttp.ClientSession:
@@ -250,7 +248,6 @@ class Reply:
     Attributes:
         status: The HTTP status.
         headers: The response headers, case-insensitive.
-        request_id: The gateway's id of the request, or None.
         start_waiting: Begins the wait for the next chunk: if none comes in time, ``read`` raises.
         stop_waiting: Ends the wait: a chunk is here.
     """
@@ -260,7 +257,6 @@ class Reply:
     ) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
-        self.request_id: str | None = request_id(response.headers)
         self.start_waiting: Callable[[], None] = deadline.start
         self.stop_waiting: Callable[[], None] = deadline.stop
         self._response = response
@@ -268,6 +264,16 @@ class Reply:
         self._deadline.on_expiry = response.close
         self._deadline.on_look = partial(_wake_if_lost, response)
         self._transport = transport
+
+    @property
+    def request_id(self) -> str | None:
+        """The gateway's id of the request, or None."""
+        return request_id(self.headers)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the body has come, read or not."""
+        return self._response.content.is_eof()
 
     async def read(self) -> bytes:
         """Return what has come of the body, b"" at its end.
@@ -322,6 +328,11 @@ def _wake_if_lost(response: aiohttp.ClientResponse) -> None:
         content.set_exception(aiohttp.ClientPayloadError("the framing is broken"))
 
 
+@lru_cache
+def _connect_timeout(seconds: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds)
+
+
 class _Connector(aiohttp.TCPConnector):
     """Notes whether a connection had served before; aiohttp's traces tell, for 30 us a call."""
 
@@ -337,8 +348,10 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        _reused.set(connection.protocol in self._served)
-        self._served.add(connection.protocol)
+        served = connection.protocol in self._served
+        _reused.set(served)
+        if not served:
+            self._served.add(connection.protocol)
         return connection
 
 

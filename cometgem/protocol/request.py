@@ -119,9 +119,11 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         ConfigurationError: A name or value that HTTP does not allow, or one that is not the
             caller's to set.
     """
-    if not isinstance(headers or {}, Mapping):
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers must be a dict, got {type(headers).__name__}")
-    for name, value in (headers or {}).items():
+    for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"headers: {name!r} is no header name")
         if name.lower() in _OWN_HEADERS:
@@ -132,7 +134,7 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
             raise ConfigurationError(
                 f"headers: the value of {name!r} must be a str of visible ASCII characters"
             )
-    return dict(headers or {})
+    return dict(headers)
 
 
 def _body(contents: Contents, options: GenerateOptions) -> Any:

@@ -81,25 +81,11 @@ class SSEDecoder:
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
-        if not data:
-            return []
         if (body := self._whole(data)) is not None:
             return [ServerSentEvent(body, None, self._id)]
-        # On bytes, splitlines() knows CR, LF and CRLF and nothing else, just as the standard.
-        lines = data.splitlines()
-        self._after_cr = data.endswith(b"\r")
-        rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         events: list[ServerSentEvent] = []
         try:
-            if lines:
-                if self._line:
-                    self._line.append(lines[0])
-                    lines[0] = b"".join(self._line)
-                    self._line.clear()
-                    self._line_size = 0
-                self._take(lines, events)
-            if rest:
-                self._hold(rest)
+            self._split(data, events)
         except EventTooLargeError as error:
             self._too_large = error.size
             if not events:
@@ -132,6 +118,23 @@ class SSEDecoder:
         if data.find(b"\r", 0, end) >= 0 or size > self._max or self._retry is not None:
             return None
         return data[_LONGEST_PREFIX:end]
+
+    def _split(self, data: bytes, events: list[ServerSentEvent]) -> None:
+        if not data:
+            return
+        # On bytes, splitlines() knows CR, LF and CRLF and nothing else, just as the standard.
+        lines = data.splitlines()
+        self._after_cr = data.endswith(b"\r")
+        rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
+        if lines:
+            if self._line:
+                self._line.append(lines[0])
+                lines[0] = b"".join(self._line)
+                self._line.clear()
+                self._line_size = 0
+            self._take(lines, events)
+        if rest:
+            self._hold(rest)
 
     def _take(self, lines: list[bytes], events: list[ServerSentEvent]) -> None:
         data = self._data
