@@ -122,19 +122,37 @@ class SSEDecoder:
     def _split(self, data: bytes, events: list[ServerSentEvent]) -> None:
         if not data:
             return
+        if self._line and data.find(b"\n") < 0 and data.find(b"\r") < 0:
+            self._hold(data)  # the middle of a picture: splitlines() would copy it
+            return
         # On bytes, splitlines() knows CR, LF and CRLF and nothing else, just as the standard.
         lines = data.splitlines()
         self._after_cr = data.endswith(b"\r")
         rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         if lines:
             if self._line:
-                self._line.append(lines[0])
-                lines[0] = b"".join(self._line)
-                self._line.clear()
-                self._line_size = 0
+                self._end_line(lines)
             self._take(lines, events)
         if rest:
             self._hold(rest)
+
+    def _end_line(self, lines: list[bytes]) -> None:
+        """Take the line whose start is held, and whose rest is the first of the lines."""
+        pieces = [*self._line, lines[0]]
+        self._line.clear()
+        self._line_size = 0
+        if pieces[0].startswith(b"data: "):  # cut off before a picture is joined, not after
+            pieces[0] = pieces[0][_LONGEST_PREFIX:]
+            del lines[0]
+            self._add(b"".join(pieces))
+        else:
+            lines[0] = b"".join(pieces)
+
+    def _add(self, value: bytes) -> None:
+        self._data_size += len(value) + 1
+        if self._data_size > self._max + 1:
+            raise EventTooLargeError(self._data_size - 1, self._max)
+        self._data.append(value)
 
     def _take(self, lines: list[bytes], events: list[ServerSentEvent]) -> None:
         data = self._data
@@ -164,7 +182,7 @@ class SSEDecoder:
         value = value.removeprefix(b" ")
         match name:
             case b"data":
-                self._take([b"data:"], [])
+                self._add(b"")
             case b"event":
                 self._event = value.decode("utf-8", "replace") or None
             case b"id":
