@@ -21,6 +21,7 @@ MAX_EVENT_SIZE = 64 * 1024 * 1024
 _MAX_UNKNOWN = 64 * 1024
 
 _BOM = b"\xef\xbb\xbf"
+_CR = ord("\r")
 _MAX_DIGITS = 20
 _LONGEST_PREFIX = len(b"data: ")
 
@@ -110,7 +111,7 @@ class SSEDecoder:
             return None
         end = data.find(b"\n")
         gap = data[end:]
-        if gap == b"\n\r\n":
+        if gap == b"\n\r\n" and data[end - 1] == _CR:
             end -= 1
         elif gap != b"\n\n":
             return None

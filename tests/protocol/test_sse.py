@@ -140,6 +140,27 @@ def test_random_streams_are_read_as_the_reference_does(seed: int) -> None:
             assert decode(pieces) == reference(stream), pieces
 
 
+ENDS = [b"\n", b"\r\n", b"\r"]
+
+
+@pytest.mark.parametrize("before", [b"", b"event: x\n", b"retry: 3\n", b"data: a\n", b"data: a\r"])
+@pytest.mark.parametrize("line", [b"data: b", b"data: ", b"data:b", b"event: y", b"data: b\x0bc"])
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("blank", ENDS)
+def test_a_read_that_may_be_one_event(before: bytes, line: bytes, end: bytes, blank: bytes) -> None:
+    read = line + end + blank
+    for pieces in ([before, read], [before, read, read], [before, b"data: c" + end + read]):
+        assert decode(pieces) == reference(b"".join(pieces)), pieces
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("start", [b"data: ", b"data:", b"event: ", b"d", b": "])
+def test_a_line_in_many_reads(start: bytes, end: bytes) -> None:
+    for last in (b"z" + end, end, b"z" + end + end, end + b"data: b" + end + end):
+        pieces = [b"data: a" + end, start, b"x", b"y", last]
+        assert decode(pieces) == reference(b"".join(pieces)), pieces
+
+
 @pytest.mark.parametrize(
     "stream",
     [
