@@ -1,126 +1,140 @@
-"""What a streamed chunk costs the client, beside reading the bytes and throwing them away.
+"""What each client costs beside the others, against a wire server of our own or a real endpoint.
 
-python benchmarks/stream_throughput.py --chunks 20000 --rounds 7
+python benchmarks/stream_throughput.py [--scenario NAME ...] [--client NAME ...] [--rounds N]
+python benchmarks/stream_throughput.py --base-url URL --model NAME --key-env VARIABLE
+
+The exit status is 1 if a client read something else than was sent; how fast it was is no matter.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
-import multiprocessing
-import statistics
-import time
-from typing import TYPE_CHECKING
+import signal
+import sys
+from pathlib import Path
+from typing import Any
 
-import aiohttp
-
-from cometgem import Client
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from multiprocessing.connection import Connection
-
-MODEL = "gemini-2.5-flash"
-WORDS = "Far lamps that no one lit, and still they keep the night. "
-
-
-def render(chunks: int) -> bytes:
-    """Return the body of one stream, 450 bytes a chunk, each in an HTTP chunk of its own."""
-    chunk = {
-        "candidates": [{"content": {"parts": [{"text": WORDS}], "role": "model"}, "index": 0}],
-        "usageMetadata": {
-            "promptTokenCount": 12,
-            "candidatesTokenCount": 34,
-            "totalTokenCount": 46,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 12}],
-        },
-        "modelVersion": MODEL,
-        "responseId": "kLewaKa5ONqI-8YP-c_NuAQ",
-    }
-    middle = http_chunk(chunk)
-    chunk["candidates"][0]["finishReason"] = "STOP"  # type: ignore[index]
-    return middle * (chunks - 1) + http_chunk(chunk) + b"0\r\n\r\n"
-
-
-def http_chunk(chunk: object) -> bytes:
-    """Frame one event as a gateway sends it."""
-    event = f"data: {json.dumps(chunk)}\r\n\r\n".encode()
-    return b"%x\r\n%s\r\n" % (len(event), event)
-
-
-def serve(pipe: Connection, chunks: int) -> None:
-    """Answer every POST with the same stream, until the process is ended."""
-    body = render(chunks)
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    )
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + body)
-        await writer.drain()
-        writer.close()
-
-    async def main() -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(main())
-
-
-async def drain(url: str, _: str) -> None:
-    """Read the bytes and throw them away: nobody can be faster on aiohttp."""
-    async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as response:
-        while await response.content.readany():
-            pass
-
-
-async def stream(url: str, expected: str) -> None:
-    """Decode every chunk, read its text, and merge them all."""
-    async with Client("benchmark-key", base_url=url) as client:
-        stream = client.stream_generate_content(MODEL, "Hi")
-        texts = [chunk.text async for chunk in stream]
-        final = await stream.get_final_response()
-    if not "".join(texts) == final.text == expected:
-        raise SystemExit("cometgem returned another text than was sent")
-
-
-def cpu_seconds(run: Callable[[str, str], Awaitable[None]], url: str, expected: str) -> float:
-    """Return the CPU seconds of this process for one run."""
-
-    async def main() -> float:
-        start = time.process_time()
-        await run(url, expected)
-        return time.process_time() - start
-
-    return asyncio.run(main())
+from clients import CLIENTS, missing
+from machine import describe
+from measure import Bench, Result
+from progress import Progress
+from report import as_json, summary, table
+from scenarios import SCENARIOS, Scenario
 
 
 def main() -> None:
-    """Run both in turn and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chunks", type=int, default=20_000, help="chunks of a stream")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each client runs")
-    options = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(theirs, options.chunks), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ours.recv()}"
-    expected = WORDS * options.chunks
-    seconds: dict[str, list[float]] = {"drain": [], "cometgem": []}
-    for _ in range(options.rounds):
-        seconds["drain"].append(cpu_seconds(drain, url, expected))
-        seconds["cometgem"].append(cpu_seconds(stream, url, expected))
-    server.terminate()
-    for name, runs in seconds.items():
-        print(f"{name:10} {statistics.median(runs) / options.chunks * 1e6:7.2f} µs CPU a chunk")
-    ratio = statistics.median(
-        ours / floor for ours, floor in zip(seconds["cometgem"], seconds["drain"], strict=True)
+    """Measure, show, and write what was asked for."""
+    options = arguments()
+    # Ended by another process, it still ends its own ones.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        document = endpoint(options) if options.base_url else compare(options)
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted")
+    if options.json:
+        text = json.dumps({"machine": describe(), **document}, indent=1)
+        Path(options.json).write_text(text + "\n", encoding="utf-8")
+    if document.get("wrong"):
+        sys.exit("a client is wrong: see above")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print(f"{'ratio':10} {ratio:7.2f}")
+    add = parser.add_argument
+    add("--scenario", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), metavar="NAME",
+        help=f"one or more of {', '.join(SCENARIOS)}")  # fmt: skip
+    add("--client", nargs="+", action="extend", choices=CLIENTS, metavar="NAME",
+        help=f"one or more of {', '.join(CLIENTS)}")  # fmt: skip
+    add("--rounds", type=int, default=5, help="how often each client runs, in turn")
+    add("--quick", action="store_true", help="only see whether everything works")
+    add("--json", metavar="FILE", help="write all figures")
+    add("--plot", metavar="FILE", help="draw CPU per chunk, as .svg or .png")
+    add("--uvloop", action="store_true", help="run all clients on uvloop")
+    add("--tls", action="store_true", help="speak TLS with the wire server")
+    real = parser.add_argument_group("a real endpoint, with cometgem")
+    real.add_argument("--base-url", metavar="URL")
+    real.add_argument("--model", default="gemini-2.5-flash", metavar="NAME")
+    real.add_argument("--key-env", default="COMETAPI_KEY", metavar="VARIABLE")
+    options = parser.parse_args()
+    for option, module in (("plot", "matplotlib"), ("tls", "trustme")):
+        if getattr(options, option) and importlib.util.find_spec(module) is None:
+            parser.error(f"--{option} needs {module}, which is not installed")
+    return options
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Run the clients side by side against the wire server."""
+    clients, scenarios = available(options)
+    with Bench(tls=options.tls, uvloop=options.uvloop, small=options.quick) as bench:
+        if options.quick:
+            progress = Progress(len(clients))
+            results = bench.try_out(scenarios, clients, progress.step)
+        else:
+            results = run(bench, scenarios, clients, options.rounds)
+    if options.quick:
+        progress.clear()
+        for result in results:
+            print(result.scenario.name, "wrong" if result.wrong else "ok", result.errors or "")
+    else:
+        print(summary(results))
+    if options.plot:
+        from plot import plot  # noqa: PLC0415  not all have matplotlib
+
+        plot(results, options.plot)
+    return {
+        "wrong": any(result.wrong for result in results),
+        "scenarios": {result.scenario.name: as_json(result) for result in results},
+    }
+
+
+def available(options: argparse.Namespace) -> tuple[list[str], list[Scenario]]:
+    """Return what can be run here of what was asked for, and say what cannot."""
+    clients = []
+    for client in [name for name in CLIENTS if name in (options.client or CLIENTS)]:
+        if packages := missing(client):
+            print(f"{client} is left out: {', '.join(packages)} is not installed")
+        else:
+            clients.append(client)
+    scenarios = [SCENARIOS[name] for name in options.scenario]
+    if importlib.util.find_spec("uvloop") is None:
+        if options.uvloop or any(scenario.uvloop for scenario in scenarios):
+            print("uvloop is not installed: what needs it is left out")
+        scenarios = [s for s in scenarios if not (s.uvloop or options.uvloop)]
+    return clients, scenarios
+
+
+def run(bench: Bench, scenarios: list[Scenario], clients: list[str], rounds: int) -> list[Result]:
+    """Measure all scenarios, each one's table as it is ready."""
+    turns = {scenario.name: min(rounds, scenario.rounds) for scenario in scenarios}
+    progress = Progress(sum(turns.values()) * len(clients))
+    results = []
+    for scenario in scenarios:
+        result = bench.measure(scenario, clients, rounds, progress.step)
+        progress.clear()
+        print(table(result), flush=True)
+        results.append(result)
+    return results
+
+
+def endpoint(options: argparse.Namespace) -> dict[str, Any]:
+    """Run cometgem against a real endpoint."""
+    from real_endpoint import endpoint_table, measure_endpoint  # noqa: PLC0415  imports cometgem
+
+    progress = Progress(2 * options.rounds)
+    measured = asyncio.run(
+        measure_endpoint(
+            options.base_url, options.model, options.key_env, options.rounds, progress.step
+        )
+    )
+    progress.clear()
+    print(endpoint_table(measured))
+    return {"model": options.model, "endpoint": measured}
 
 
 if __name__ == "__main__":

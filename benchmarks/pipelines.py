@@ -1,0 +1,100 @@
+"""cometgem layer by layer: each pipeline does what the one before it does, and one thing more."""
+
+# ruff: noqa: PLC0415  as in ``clients``
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clients import BODY, Adapter, AiohttpDrain, CometGem, Ending
+
+if TYPE_CHECKING:
+    from clients import Take
+
+__all__ = ["PIPELINES"]
+
+
+class Split(AiohttpDrain):
+    """Bytes to events."""
+
+    packages = ("cometgem",)
+
+    async def open(self) -> None:
+        """Make the session."""
+        from cometgem.protocol.chunks import ChunkDecoder
+        from cometgem.protocol.merge import ResponseMerger
+        from cometgem.protocol.sse import SSEDecoder
+
+        self.new_sse, self.new_chunks, self.new_merger = SSEDecoder, ChunkDecoder, ResponseMerger
+        await super().open()
+
+    async def stream(self, model: str, take: Take) -> Ending:
+        """Read one stream to its end."""
+        size = 0
+        decoder = self.new_sse()
+        async with self.session.post(self.url(model), json=BODY) as response:
+            while data := await response.content.readany():
+                size += len(data)
+                take(data)
+                for _ in decoder.feed(data):
+                    pass
+        return Ending(size=size)
+
+
+class Decode(Split):
+    """Events to chunks."""
+
+    async def stream(self, model: str, take: Take) -> Ending:
+        """Read one stream to its end."""
+        size = 0
+        decoder = self.new_chunks()
+        async with self.session.post(self.url(model), json=BODY) as response:
+            while data := await response.content.readany():
+                size += len(data)
+                take(data)
+                for _ in decoder.feed(data):
+                    pass
+        return Ending(size=size)
+
+
+class Text(Split):
+    """Chunks to text."""
+
+    decodes = True
+
+    async def stream(self, model: str, take: Take) -> Ending:
+        """Read one stream to its end."""
+        chunk: Any = None
+        decoder = self.new_chunks()
+        async with self.session.post(self.url(model), json=BODY) as response:
+            while data := await response.content.readany():
+                for chunk in decoder.feed(data):
+                    take(chunk.text)
+        return Ending(chunk.finish_reason)
+
+
+class Merge(Split):
+    """Chunks to the final response."""
+
+    decodes = True
+
+    async def stream(self, model: str, take: Take) -> Ending:
+        """Read one stream to its end."""
+        decoder, merger = self.new_chunks(), self.new_merger()
+        async with self.session.post(self.url(model), json=BODY) as response:
+            while data := await response.content.readany():
+                for chunk in decoder.feed(data):
+                    merger.add(chunk)
+                    take(chunk.text)
+        final = merger.response()
+        return Ending(final.finish_reason, final.text)
+
+
+PIPELINES: dict[str, type[Adapter]] = {
+    "read": AiohttpDrain,
+    "split": Split,
+    "decode": Decode,
+    "text": Text,
+    "merge": Merge,
+    "hand-out": CometGem,
+}

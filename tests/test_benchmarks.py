@@ -1,0 +1,98 @@
+"""The benchmarks run, and refuse a client that is wrong; how fast one is, no test can say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+CLIENTS = ["aiohttp-drain", "aiohttp-msgspec", "cometgem"]
+
+pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="an installed package")
+
+# Runs the worker with a client that loses a word of each stream.
+FORGETFUL = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import worker
+from clients import CometGem
+
+right = CometGem.stream
+
+async def wrong(self, model, take):
+    texts = []
+    ending = await right(self, model, texts.append)
+    for text in texts[1:]:
+        take(text)
+    return ending
+
+CometGem.stream = wrong
+worker.main()
+"""
+
+
+def run(*arguments: str, folder: Path = BENCHMARKS) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  our own scripts
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_each_scenario_works(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    script = str(BENCHMARKS / "stream_throughput.py")
+    done = run(script, "--quick", "--json", str(results), "--client", *CLIENTS, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    scenarios = json.loads(results.read_text())["scenarios"]
+    assert len(scenarios) >= 14
+    for name, scenario in scenarios.items():
+        assert list(scenario["clients"]) == CLIENTS, name
+        assert scenario["errors"] == {}, name
+    calls = scenarios["growth"]["clients"]["cometgem"]["figures"]["growth"]["median"]
+    assert 9 < calls <= 10.5  # for 10 times the chunks
+
+
+def test_a_client_that_reads_something_else_is_refused() -> None:
+    with subprocess.Popen(
+        [sys.executable, "server.py"],
+        cwd=BENCHMARKS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        done = run("-c", FORGETFUL, str(BENCHMARKS), "cometgem", url, "--small", "burst-1")
+        server.communicate()
+    assert json.loads(done.stdout) == {
+        "error": "WrongError: the merged text is not that of the chunks",
+        "wrong": True,
+    }
+
+
+def test_an_endpoint_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMETAPI_KEY", raising=False)
+    done = run("stream_throughput.py", "--base-url", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "COMETAPI_KEY" in done.stderr
+
+
+def test_the_server_ends_with_its_starter() -> None:
+    with subprocess.Popen(
+        [sys.executable, "server.py"],
+        cwd=BENCHMARKS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert int(server.stdout.readline()) > 0
+        assert server.stdin is not None
+        server.stdin.close()
+        assert server.wait(10) == 0
