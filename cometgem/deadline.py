@@ -82,16 +82,20 @@ class Deadline:
 
     def error(self) -> APITimeoutError:
         """Return the error for the limit that has run out."""
-        if self._total_at <= self._loop.time():
-            self.expired = "total"
-        elif self.expired is None:
-            self.expired = "first_chunk" if self._streamed and self._first_at else "stall"
+        if self.expired is None:
+            self.expired = self._nearest()
         limits = {
             "total": self._timeouts.total,
             "first_chunk": self._timeouts.first,
             "stall": self._timeouts.stall,
         }
         return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
+
+    def _nearest(self) -> TimeoutPhase:
+        """Return the limit that is over first; the clock cannot tell: timers fire early, too."""
+        if self._over_at(self._loop.time()) == self._total_at:
+            return "total"
+        return "first_chunk" if self._streamed and self._first_at is not None else "stall"
 
     def _arm(self) -> None:
         now = self._loop.time()

@@ -25,6 +25,7 @@ from cometgem import (
     StreamTruncatedError,
     Timeouts,
 )
+from cometgem.deadline import Deadline
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -340,3 +341,15 @@ async def test_a_json_array_or_one_response_in_place_of_events(
         fake_server.add(Reply.raw(body, content_type="application/json"))
         response = await client.stream_generate_content(MODEL, "Hi").get_final_response()
         assert response.text == "x" * body.count(b"text")
+
+
+async def test_a_timer_that_fires_early_names_its_own_limit() -> None:
+    begun = asyncio.get_running_loop().time()
+    for timeouts, streamed, phase in (
+        (Timeouts(total=9), True, "total"),
+        (Timeouts(total=9, first_chunk=8), True, "first_chunk"),
+        (Timeouts(total=9, stall=8), False, "stall"),
+        (Timeouts(total=9, stall=9.5), False, "total"),
+    ):
+        deadline = Deadline(timeouts, begun + 9, streamed=streamed)
+        assert deadline.error().phase == phase

@@ -16,8 +16,9 @@ class Timeouts(Struct, frozen=True):
 
     Args:
         connect: DNS, TCP and TLS of one attempt.
-        stall: The longest wait for the next chunk. Keep-alive comments are no chunks. Of a
-            single call, the wait for the response.
+        stall: The longest wait for the next chunk, noticed up to a second late, or a twentieth of
+            the limit if that is less. Keep-alive comments are no chunks. Of a single call, the
+            wait for the response.
         first_chunk: The wait for the first chunk, from sending the request; None: as ``stall``.
         total: Everything, with retries and the caller's own time between chunks.
 
