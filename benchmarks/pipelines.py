@@ -28,10 +28,14 @@ class Split(AiohttpDrain):
         self.new_sse, self.new_chunks, self.new_merger = SSEDecoder, ChunkDecoder, ResponseMerger
         await super().open()
 
+    def decoder(self) -> Any:
+        """Return what takes the bytes."""
+        return self.new_sse()
+
     async def stream(self, model: str, take: Take) -> Ending:
         """Read one stream to its end."""
         size = 0
-        decoder = self.new_sse()
+        decoder = self.decoder()
         async with self.session.post(self.url(model), json=BODY) as response:
             while data := await response.content.readany():
                 size += len(data)
@@ -44,17 +48,9 @@ class Split(AiohttpDrain):
 class Decode(Split):
     """Events to chunks."""
 
-    async def stream(self, model: str, take: Take) -> Ending:
-        """Read one stream to its end."""
-        size = 0
-        decoder = self.new_chunks()
-        async with self.session.post(self.url(model), json=BODY) as response:
-            while data := await response.content.readany():
-                size += len(data)
-                take(data)
-                for _ in decoder.feed(data):
-                    pass
-        return Ending(size=size)
+    def decoder(self) -> Any:
+        """Return what takes the bytes."""
+        return self.new_chunks()
 
 
 class Text(Split):

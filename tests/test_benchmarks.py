@@ -1,8 +1,10 @@
 """The benchmarks run, and refuse a client that is wrong; how fast one is, no test can say."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,19 @@ def run(*arguments: str, folder: Path = BENCHMARKS) -> subprocess.CompletedProce
     )
 
 
+@contextlib.contextmanager
+def wire_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with subprocess.Popen(
+        [sys.executable, "server.py"],
+        cwd=BENCHMARKS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        yield server, f"http://127.0.0.1:{int(server.stdout.readline())}"
+
+
 def test_each_scenario_works(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     script = str(BENCHMARKS / "stream_throughput.py")
@@ -59,15 +74,7 @@ def test_each_scenario_works(tmp_path: Path) -> None:
 
 
 def test_a_client_that_reads_something_else_is_refused() -> None:
-    with subprocess.Popen(
-        [sys.executable, "server.py"],
-        cwd=BENCHMARKS,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    with wire_server() as (server, url):
         done = run("-c", FORGETFUL, str(BENCHMARKS), "cometgem", url, "--small", "burst-1")
         server.communicate()
     assert json.loads(done.stdout) == {
@@ -84,15 +91,7 @@ def test_an_endpoint_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_server_ends_with_its_starter() -> None:
-    with subprocess.Popen(
-        [sys.executable, "server.py"],
-        cwd=BENCHMARKS,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        assert int(server.stdout.readline()) > 0
+    with wire_server() as (server, _):
         assert server.stdin is not None
         server.stdin.close()
         assert server.wait(10) == 0

@@ -252,6 +252,7 @@ def test_waiting_works_from_any_event_loop(server: FakeServer) -> None:
 
     asyncio.run(ask())
     asyncio.run(server.requests[0].wait_gone())
+    assert server.requests[0].gone
 
 
 @pytest.mark.parametrize("reply", [Reply.text("a").then_stall(), Reply.silence()])
@@ -334,8 +335,15 @@ def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_wait_blocks_until_it_is_stopped() -> None:
     with FakeServer() as server:
-        timer = threading.Timer(0.05, server.stop)
+        stopping = threading.Event()
+
+        def stop() -> None:
+            stopping.set()
+            server.stop()
+
+        timer = threading.Timer(0.05, stop)
         timer.start()
         server.wait()
+        assert stopping.is_set()
         timer.join()
     server.wait()
