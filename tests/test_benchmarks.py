@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cometgem.testing import FakeServer
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 CLIENTS = ["aiohttp-drain", "aiohttp-msgspec", "cometgem"]
 
@@ -71,6 +73,26 @@ def test_each_scenario_works(tmp_path: Path) -> None:
         assert scenario["errors"] == {}, name
     calls = scenarios["growth"]["clients"]["cometgem"]["figures"]["growth"]["median"]
     assert 9 < calls <= 10.5  # for 10 times the chunks
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    which = ["--scenario", "burst-1", "first-chunk", "single", "--client", *CLIENTS]
+    done = run("stream_throughput.py", "--quick", "--tls", "--json", str(results), *which)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for name, scenario in json.loads(results.read_text())["scenarios"].items():
+        assert list(scenario["clients"]) == CLIENTS, name
+        assert scenario["errors"] == {}, name
+
+
+def test_an_endpoint_of_ones_own(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", fake_server.api_key)
+    endpoint = ["--base-url", fake_server.url, "--key-env", "MY_KEY", "--rounds", "1"]
+    done = run("stream_throughput.py", "--model", "gemini-2.5-flash", *endpoint)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "time to first chunk, ms" in done.stdout
+    operations = {request.operation for request in fake_server.requests}
+    assert operations == {"generateContent", "streamGenerateContent"}
 
 
 def test_a_client_that_reads_something_else_is_refused() -> None:
