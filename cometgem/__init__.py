@@ -4,7 +4,9 @@ See ``Client`` to begin with, ``cometgem.types`` for all structs of the API, ``c
 for what can go wrong and ``cometgem.testing`` for a server to test against.
 """
 
+from cometgem.chat import Chat
 from cometgem.client import Client
+from cometgem.conversation import ConversationItem, ConversationStream
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
@@ -13,6 +15,7 @@ from cometgem.errors import (
     BadRequestError,
     ClientClosedError,
     CometGemError,
+    CometGemWarning,
     ConfigurationError,
     EventTooLargeError,
     NotFoundError,
@@ -23,11 +26,19 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
+    ToolArgumentsError,
+    ToolError,
+    ToolTimeoutError,
+    TooManyRoundsError,
+    UnfinishedCallError,
+    UnknownToolError,
 )
+from cometgem.protocol.functions import FunctionTool
 from cometgem.protocol.request import GenerateOptions
 from cometgem.protocol.retry import RetryPolicy
 from cometgem.protocol.timeouts import Timeouts
 from cometgem.stream import GenerateContentStream
+from cometgem.tools import ToolOptions
 from cometgem.types import (
     Blob,
     Candidate,
@@ -56,16 +67,21 @@ __all__ = [
     "BadRequestError",
     "Blob",
     "Candidate",
+    "Chat",
     "Client",
     "ClientClosedError",
     "CometGemError",
+    "CometGemWarning",
     "ConfigurationError",
     "Content",
+    "ConversationItem",
+    "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
+    "FunctionTool",
     "GenerateContentResponse",
     "GenerateContentStream",
     "GenerateOptions",
@@ -84,8 +100,15 @@ __all__ = [
     "StreamTruncatedError",
     "ThinkingConfig",
     "Timeouts",
+    "TooManyRoundsError",
     "Tool",
+    "ToolArgumentsError",
     "ToolConfig",
+    "ToolError",
+    "ToolOptions",
+    "ToolTimeoutError",
+    "UnfinishedCallError",
+    "UnknownToolError",
     "UsageMetadata",
     "__version__",
 ]

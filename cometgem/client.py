@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NoReturn, Self, Unpack
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.attempts import Attempts
+from cometgem.chat import Chat
+from cometgem.conversation import ConversationItem, ConversationStream, converse
 from cometgem.errors import (
     CometGemError,
+    CometGemWarning,
     ConfigurationError,
     ResponseDecodeError,
     StreamError,
@@ -27,13 +31,15 @@ from cometgem.transport import Auth, Transport
 from cometgem.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
 
     from cometgem.protocol.contents import Contents
+    from cometgem.protocol.functions import ToolLike
     from cometgem.protocol.request import Operation
+    from cometgem.tools import ToolOptions
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["BASE_URL", "Client"]
@@ -169,14 +175,95 @@ class Client:
         attempts = self._attempts("streamGenerateContent", model, contents, options)
         return GenerateContentStream(attempts, self._max_event_size)
 
+    def run_tools(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        tools: Sequence[ToolLike],
+        **options: Unpack[ToolOptions],
+    ) -> ConversationStream[ConversationItem]:
+        """Generate content, run the functions that the model calls, and let it go on.
+
+        The stream hands out the chunks of all rounds, each ``FunctionCall`` as it is complete
+        and each ``FunctionResponse`` as it is ready. The calls of one round run side by side once
+        the model has ended it, and are answered in the order of the calls.
+
+        Args:
+            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
+            contents: As for ``generate_content``.
+            tools: Functions, ``FunctionTool``s, and the API's own tools.
+            **options: See ``ToolOptions``.
+
+        Raises:
+            ConfigurationError: An argument that can never work.
+            ClientClosedError: The client is closed.
+        """
+        return converse(self, model, contents, tools, options)
+
+    @overload
+    def chat(
+        self,
+        model: str,
+        *,
+        tools: None = None,
+        history: Contents | None = None,
+        keep_thoughts: bool = True,
+        **options: Unpack[ToolOptions],
+    ) -> Chat[GenerateContentResponse]: ...
+
+    @overload
+    def chat(
+        self,
+        model: str,
+        *,
+        tools: Sequence[ToolLike],
+        history: Contents | None = None,
+        keep_thoughts: bool = True,
+        **options: Unpack[ToolOptions],
+    ) -> Chat[ConversationItem]: ...
+
+    def chat(
+        self,
+        model: str,
+        *,
+        tools: Sequence[ToolLike] | None = None,
+        history: Contents | None = None,
+        keep_thoughts: bool = True,
+        **options: Unpack[ToolOptions],
+    ) -> Chat[Any]:
+        """Return a conversation that keeps what was said; nothing is sent yet.
+
+        Args:
+            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
+            tools: As for ``run_tools``: their functions are run.
+            history: What was said before.
+            keep_thoughts: False leaves summaries of thinking out of the history.
+            **options: See ``ToolOptions``; they go with each turn.
+
+        Raises:
+            ConfigurationError: A tool or the history can never work.
+        """
+        return Chat(
+            self,
+            model,
+            tools=tools,
+            history=history,
+            keep_thoughts=keep_thoughts,
+            options=options,
+        )
+
     def _attempts(
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions
     ) -> Attempts:
         self._transport.check_open()
         options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
+        request = build_request(operation, model, contents, options)
+        if request.doubt:
+            warnings.warn(request.doubt, CometGemWarning, stacklevel=3)
         return Attempts(
             self._transport,
-            build_request(operation, model, contents, options),
+            request,
             options.get("timeouts") or self._timeouts,
             options.get("retry") or self._retry,
             streamed=operation == "streamGenerateContent",

@@ -21,7 +21,15 @@ same class and fields; none holds the API key.
     │   ├── StreamInterruptedError   the connection broke
     │   └── StreamTruncatedError     a clean end, but no finishReason and no blockReason had come
     ├── ResponseDecodeError          not JSON, or not this shape: path, excerpt
-    └── EventTooLargeError           size, limit
+    ├── EventTooLargeError           size, limit
+    ├── ToolError                    a function that the model called raised; call, turns
+    │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
+    │   ├── ToolArgumentsError       its arguments are not those that were declared; not run
+    │   ├── UnknownToolError         there is no such function
+    │   └── UnfinishedCallError      the call never came to its end; not run
+    └── TooManyRoundsError           the model goes on calling; rounds, turns
+
+    CometGemWarning                  (also UserWarning) what will hardly do what it is meant to
 """
 
 from __future__ import annotations
@@ -31,6 +39,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cometgem.types.content import Content, FunctionCall, FunctionResponse
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = [
@@ -41,6 +50,7 @@ __all__ = [
     "BadRequestError",
     "ClientClosedError",
     "CometGemError",
+    "CometGemWarning",
     "ConfigurationError",
     "EventTooLargeError",
     "NotFoundError",
@@ -52,6 +62,12 @@ __all__ = [
     "StreamInterruptedError",
     "StreamTruncatedError",
     "TimeoutPhase",
+    "TooManyRoundsError",
+    "ToolArgumentsError",
+    "ToolError",
+    "ToolTimeoutError",
+    "UnfinishedCallError",
+    "UnknownToolError",
 ]
 
 TimeoutPhase = Literal["connect", "first_chunk", "stall", "total"]
@@ -283,6 +299,93 @@ class EventTooLargeError(CometGemError):
             f"an event of at least {self.size:,} bytes came, expected no more than"
             f" {self.limit:,}; Client(max_event_size=...) sets this limit"
         )
+
+
+class ToolError(CometGemError):
+    """A function that the model called raised: its exception is the ``__cause__``.
+
+    Attributes:
+        call: What the model asked for.
+        turns: What the conversation had added so far, up to the model's turn with the call.
+        responses: The answers to other calls of that turn that were ready.
+    """
+
+    def __init__(self, call: FunctionCall, message: str = "") -> None:
+        super().__init__(message)
+        self.call = call
+        self.turns: list[Content] = []
+        self.responses: list[FunctionResponse] = []
+
+    def __str__(self) -> str:
+        return printable(f"the tool {self.call.name!r} {self.message}")
+
+
+class ToolTimeoutError(ToolError, TimeoutError):
+    """A function took longer than its ``FunctionTool(timeout=...)`` allows.
+
+    Attributes:
+        seconds: The limit.
+    """
+
+    def __init__(self, call: FunctionCall, seconds: float) -> None:
+        super().__init__(
+            call, f"was not done within {seconds:g} s; FunctionTool(timeout=...) sets it"
+        )
+        self.seconds = seconds
+
+
+class ToolArgumentsError(ToolError):
+    """The model's arguments are not those that were declared; the function was not run."""
+
+    def __str__(self) -> str:
+        return printable(f"the tool {self.call.name!r} got other arguments: {self.message}")
+
+
+class UnknownToolError(ToolError):
+    """The model called a function that it was not given.
+
+    Attributes:
+        known: The names of those that it was.
+    """
+
+    def __init__(self, call: FunctionCall, known: Sequence[str]) -> None:
+        super().__init__(call)
+        self.known = list(known)
+
+    def __str__(self) -> str:
+        known = ", ".join(map(repr, self.known)) or "none"
+        return printable(f"there is no tool {self.call.name!r} to run; there are: {known}")
+
+
+class UnfinishedCallError(ToolError):
+    """The stream ended in the middle of a call; the function was not run."""
+
+    def __str__(self) -> str:
+        return printable(f"the call of {self.call.name!r} never came to its end: it was not run")
+
+
+class TooManyRoundsError(CometGemError):
+    """The model still called functions after as many rounds as ``max_rounds`` allows.
+
+    Attributes:
+        rounds: The limit.
+        turns: What the conversation had added so far.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.rounds = rounds
+        self.turns: list[Content] = []
+
+    def __str__(self) -> str:
+        return (
+            f"the model still calls tools after {self.rounds} rounds; max_rounds=... sets"
+            " this limit"
+        )
+
+
+class CometGemWarning(UserWarning):
+    """Something will hardly do what it is meant to; it was sent all the same."""
 
 
 def _count(chunks: int) -> str:

@@ -26,7 +26,7 @@ from cometgem.protocol.chunks import ChunkDecoder
 from cometgem.protocol.merge import ResponseMerger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
     from types import TracebackType
 
     from cometgem.attempts import Attempts
@@ -271,7 +271,7 @@ class GenerateContentStream:
 class TextStream:
     """An async iterator of the text of a stream, made by ``stream.text_stream``."""
 
-    def __init__(self, stream: GenerateContentStream) -> None:
+    def __init__(self, stream: AsyncIterator[GenerateContentResponse]) -> None:
         self._stream = stream
 
     def __aiter__(self) -> Self:

@@ -24,7 +24,7 @@ FLOORS = (
     ("version", "errors", "types"),
     ("protocol",),
     ("deadline", "transport", "attempts", "stream"),
-    ("client",),
+    ("tools", "conversation", "chat", "client"),
     ("testing", "display", "demo", "cli", "__main__"),
     ("__init__",),  # the face: it shows all rooms, and no room looks at it
 )
@@ -33,7 +33,7 @@ ROOMS = [room for floor in FLOORS for room in floor]
 # Who may import what is not Python's own.
 DOORS = {
     "aiohttp": {"transport", "testing"},
-    "anyio": {"transport", "attempts", "stream"},
+    "anyio": {"transport", "attempts", "stream", "tools", "conversation"},
     "msgspec": {"types", "protocol"},
     "multidict": {"testing"},
     "pytest": {"testing"},

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.protocol.codec import encode
 from cometgem.protocol.contents import Contents, contents_to_wire, instruction_to_wire
+from cometgem.protocol.functions import ToolLike, tools_to_wire
 from cometgem.protocol.spelling import list_to_wire, to_wire
-from cometgem.types.generation import GenerationConfig
+from cometgem.protocol.thinking import Thinking, check_by_hand, misfit, thinking_config
+from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
-from cometgem.types.tools import Tool, ToolConfig
+from cometgem.types.tools import ToolConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +29,14 @@ if TYPE_CHECKING:
     from cometgem.protocol.retry import RetryPolicy
     from cometgem.protocol.timeouts import Timeouts
 
-__all__ = ["GenerateOptions", "Operation", "Request", "build_request", "check_headers"]
+__all__ = [
+    "CallOptions",
+    "GenerateOptions",
+    "Operation",
+    "Request",
+    "build_request",
+    "check_headers",
+]
 
 Operation = Literal["generateContent", "streamGenerateContent"]
 
@@ -40,15 +50,18 @@ _OWN_HEADERS = frozenset(
 )
 
 
-class GenerateOptions(TypedDict, total=False):
-    """What both operations take beside the model and the contents.
+class CallOptions(TypedDict, total=False):
+    """What every call takes beside the model, the contents and the tools.
 
     Attributes:
         system_instruction: What holds for the whole conversation, in the forms of ``contents``.
-        tools: Tools that the model may use.
-        tool_config: How it may use them.
+        thinking: How much to think: "off", "minimal", "low", "medium", "high", "dynamic" or
+            tokens, said to each model in its own way. A ``thinkingConfig`` in
+            ``generation_config`` counts more, and is sent as it is.
+        thoughts: Whether summaries of the thinking shall come, as parts with ``thought`` set.
+        tool_config: How the model may use the tools.
         safety_settings: What is to be blocked.
-        generation_config: Temperature, thinking, output format and the like.
+        generation_config: Temperature, output format and the like.
         cached_content: ``cachedContents/{id}``.
         extra_body: Merged into the body last, for keys newer than this library.
         headers: Sent with this request, over the client's.
@@ -57,7 +70,8 @@ class GenerateOptions(TypedDict, total=False):
     """
 
     system_instruction: Contents | None
-    tools: Sequence[Tool | Mapping[str, Any]] | None
+    thinking: Thinking | None
+    thoughts: bool | None
     tool_config: ToolConfig | Mapping[str, Any] | None
     safety_settings: Sequence[SafetySetting | Mapping[str, Any]] | None
     generation_config: GenerationConfig | Mapping[str, Any] | None
@@ -68,6 +82,16 @@ class GenerateOptions(TypedDict, total=False):
     retry: RetryPolicy | None
 
 
+class GenerateOptions(CallOptions, total=False):
+    """What both operations take beside the model and the contents.
+
+    Attributes:
+        tools: The API's own tools, and functions: these are declared, and their calls reported.
+    """
+
+    tools: Sequence[ToolLike] | None
+
+
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request, without the key.
 
@@ -75,12 +99,14 @@ class Request(msgspec.Struct, frozen=True):
         path: Percent-encoded, with the query; to be appended to the base URL.
         headers: All but the key's.
         body: JSON in UTF-8.
+        doubt: What will hardly do what it is meant to, in a sentence, or None.
     """
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    doubt: str | None = None
 
 
 def build_request(
@@ -94,7 +120,14 @@ def build_request(
     """
     _check_options(options)
     try:
-        body = _body(contents, options)
+        config = options.get("generation_config")
+        if config is not None:
+            config = to_wire(config, GenerationConfig, "generation_config")
+        if by_hand := _thinking_by_hand(config):
+            check_by_hand(by_hand)
+        else:
+            config = _with_thinking(model, config, options)
+        body = _body(contents, options, config)
     except RecursionError:
         raise ConfigurationError("the request is nested too deeply to be written") from None
     streamed = operation == "streamGenerateContent"
@@ -109,6 +142,7 @@ def build_request(
         path=f"/v1beta/models/{_model_segment(model)}:{operation}{'?alt=sse' if streamed else ''}",
         headers={name: defaults[name] for name in defaults if name.lower() not in named} | headers,
         body=_write(encode, body),
+        doubt=misfit(model, by_hand) if by_hand else None,
     )
 
 
@@ -137,18 +171,18 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     return dict(headers)
 
 
-def _body(contents: Contents, options: GenerateOptions) -> Any:
+def _body(contents: Contents, options: GenerateOptions, config: Any) -> Any:
     body: dict[str, Any] = {"contents": contents_to_wire(contents)}
     if (instruction := options.get("system_instruction")) is not None:
         body["systemInstruction"] = instruction_to_wire(instruction)
     if (tools := options.get("tools")) is not None:
-        body["tools"] = list_to_wire(tools, Tool, "tools")
+        body["tools"] = tools_to_wire(tools)
     if (tool_config := options.get("tool_config")) is not None:
         body["toolConfig"] = to_wire(tool_config, ToolConfig, "tool_config")
     if (settings := options.get("safety_settings")) is not None:
         body["safetySettings"] = list_to_wire(settings, SafetySetting, "safety_settings")
-    if (config := options.get("generation_config")) is not None:
-        body["generationConfig"] = _generation_config(config)
+    if config is not None:
+        body["generationConfig"] = config
     if (cached := options.get("cached_content")) is not None:
         body["cachedContent"] = cached
     if (extra := options.get("extra_body")) is not None:
@@ -177,17 +211,25 @@ def _model_segment(model: str) -> str:
     return quote(name, safe="")
 
 
-def _generation_config(given: GenerationConfig | Mapping[str, Any]) -> Any:
-    config = to_wire(given, GenerationConfig, "generation_config")
-    thinking = msgspec.to_builtins(_get(config, "thinking_config", "thinkingConfig"), enc_hook=repr)
-    if isinstance(thinking, dict):
-        level, budget = thinking.get("thinkingLevel"), thinking.get("thinkingBudget")
-        if level is not None and budget is not None:
-            raise ConfigurationError(
-                f"thinkingLevel={level!r} and thinkingBudget={budget!r} exclude each other: give a"
-                " level to Gemini 3 and later, a budget to Gemini 2.5"
-            )
-    return config
+def _with_thinking(model: str, config: Any, options: GenerateOptions) -> Any:
+    """Return the generation config with what ``thinking`` and ``thoughts`` wish for."""
+    thinking, thoughts = options.get("thinking"), options.get("thoughts")
+    if thinking is None and thoughts is None:
+        return config
+    wish = thinking_config(model, thinking, thoughts=thoughts)
+    if wish == ThinkingConfig():
+        return config
+    if isinstance(config, dict):
+        return config | {"thinkingConfig": wish}
+    return replace(config or GenerationConfig(), thinking_config=wish)
+
+
+def _thinking_by_hand(config: Any) -> dict[str, Any]:
+    if config is None:
+        return {}
+    given = _get(config, "thinking_config", "thinkingConfig")
+    thinking = msgspec.to_builtins(given, enc_hook=repr)
+    return thinking if isinstance(thinking, dict) else {}
 
 
 def _get(config: Any, name: str, wire: str) -> Any:

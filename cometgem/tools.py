@@ -1,0 +1,259 @@
+"""Functions that the model called are run: checked, confirmed, side by side, within their time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import anyio
+import anyio.to_thread
+
+from cometgem.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    ToolError,
+    ToolTimeoutError,
+    UnfinishedCallError,
+    UnknownToolError,
+)
+from cometgem.protocol.functions import FunctionTool, declared
+from cometgem.protocol.request import CallOptions
+from cometgem.types.content import FunctionCall, FunctionResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cometgem.protocol.functions import ToolLike
+
+__all__ = ["Answer", "Confirm", "OnToolError", "RunningCalls", "ToolOptions", "ToolRunner"]
+
+OnToolError: TypeAlias = Literal["raise", "report"]
+
+Confirm: TypeAlias = Callable[[FunctionCall], bool | str | Awaitable[bool | str]]
+"""Asked before each call: True runs it, False refuses, a text refuses and is the reason."""
+
+
+class ToolOptions(CallOptions, total=False):
+    """What a conversation takes beside the model, the contents and the tools.
+
+    Attributes:
+        max_rounds: How often the model may be asked in one turn; 10 unless given.
+        concurrency: How many functions may run at the same time; None is no limit.
+        on_tool_error: "raise" (so it is unless given) ends the conversation with a ``ToolError``,
+            "report" tells it the model instead, and goes on.
+        confirm: Asked before each call.
+    """
+
+    max_rounds: int
+    concurrency: int | None
+    on_tool_error: OnToolError
+    confirm: Confirm | None
+
+
+class Answer(NamedTuple):
+    """The answer to the call at a place of the model's turn."""
+
+    at: int
+    response: FunctionResponse
+
+
+class ToolRunner:
+    """Answers the calls of one turn.
+
+    Args:
+        tools: Functions, among tools of other kinds.
+        on_error: "raise" lets a ToolError through, "report" tells it the model.
+        confirm: Asked before each call, one after the other.
+        concurrency: How many functions may run at the same time; None is no limit.
+
+    Raises:
+        ConfigurationError: A function cannot be declared, or an argument can never work.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        on_error: OnToolError = "raise",
+        confirm: Confirm | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        if on_error not in ("raise", "report"):
+            raise ConfigurationError(f"on_tool_error={on_error!r}: give 'raise' or 'report'")
+        if concurrency is not None and concurrency < 1:
+            raise ConfigurationError(f"concurrency={concurrency}: give 1 or more, or None")
+        self.reports: bool = on_error == "report"
+        named = [tool for tool in declared(tools) if isinstance(tool, FunctionTool)]
+        self._tools = {tool.name: tool for tool in named}
+        self._confirm = confirm
+        self._concurrency = math.inf if concurrency is None else concurrency
+
+    async def run(self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]) -> None:
+        """Answer all calls, and hand each answer over as it is ready.
+
+        Raises:
+            ToolError: One failed; the others are cancelled.
+        """
+        failure: BaseException | None = None
+        try:
+            await self._run_all(calls, done)
+        except BaseExceptionGroup as group:
+            failure = _first(group)
+        if failure is not None:
+            raise failure
+
+    async def _run_all(
+        self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]
+    ) -> None:
+        limiter = anyio.CapacityLimiter(self._concurrency)
+
+        async def work(at: int, tool: FunctionTool, arguments: dict[str, Any]) -> None:
+            async with limiter:
+                try:
+                    response = await _run(tool, arguments, calls[at])
+                except ToolError as error:
+                    response = self._reported(error)
+            done(Answer(at, response))
+
+        async with anyio.create_task_group() as group:
+            for at, call in enumerate(calls):
+                try:
+                    tool, arguments = self._find(call)
+                except ToolError as error:
+                    done(Answer(at, self._reported(error)))
+                    continue
+                if (refusal := await self._refusal(call)) is None:
+                    group.start_soon(work, at, tool, arguments)
+                else:
+                    done(Answer(at, _error_response(call, refusal)))
+
+    def _find(self, call: FunctionCall) -> tuple[FunctionTool, dict[str, Any]]:
+        if call.will_continue:
+            raise UnfinishedCallError(call)
+        if call.name not in self._tools:
+            raise UnknownToolError(call, [*self._tools])
+        tool = self._tools[call.name]
+        return tool, tool.parse(call)
+
+    async def _refusal(self, call: FunctionCall) -> str | None:
+        if self._confirm is None:
+            return None
+        verdict = await _call(self._confirm, call)
+        if verdict is True:
+            return None
+        if verdict is False:
+            return "the user refused this call"
+        if isinstance(verdict, str):
+            return verdict
+        raise ConfigurationError(f"confirm must return True, False or a reason, got {verdict!r}")
+
+    def _reported(self, error: ToolError) -> FunctionResponse:
+        if not self.reports:
+            raise error
+        return _error_response(error.call, str(error))
+
+
+class RunningCalls:
+    """The calls of one turn while they are run, in a task that ends when this is dropped."""
+
+    def __init__(self, runner: ToolRunner, calls: Sequence[FunctionCall]) -> None:
+        self._answers: dict[int, FunctionResponse] = {}
+        self._outcomes: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
+        self._task = asyncio.create_task(_run_into(self._outcomes, runner, calls))
+
+    def __del__(self) -> None:
+        self._task.cancel()
+
+    @property
+    def responses(self) -> list[FunctionResponse]:
+        """The answers so far, in the order of the calls."""
+        return [self._answers[at] for at in sorted(self._answers)]
+
+    async def next(self) -> FunctionResponse | None:
+        """Return the next answer that is ready, None after the last.
+
+        Raises:
+            ToolError: A function failed.
+            ClientClosedError: This was closed meanwhile.
+        """
+        outcome = await self._outcomes.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is None:
+            return None
+        self._answers[outcome.at] = outcome.response
+        return outcome.response
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, and wait until it has ended."""
+        self._task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([self._task])
+
+
+async def _run_into(
+    outcomes: asyncio.Queue[Answer | Exception | None],
+    runner: ToolRunner,
+    calls: Sequence[FunctionCall],
+) -> None:
+    outcome: Exception | None = ClientClosedError("closed while its tools were running")
+    try:
+        await runner.run(calls, outcomes.put_nowait)
+        outcome = None
+    except Exception as error:  # noqa: BLE001  it is raised where the answers are awaited
+        outcome = error
+    finally:
+        outcomes.put_nowait(outcome)
+
+
+async def _run(
+    tool: FunctionTool, arguments: dict[str, Any], call: FunctionCall
+) -> FunctionResponse:
+    result = None
+    with anyio.move_on_after(tool.timeout) as time:
+        try:
+            result = await _call(partial(tool.function, **arguments))
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise ToolError(call, "was cancelled from within") from None
+        except Exception as error:
+            raise ToolError(call, f"raised {type(error).__name__}: {error}") from error
+    if time.cancelled_caught:
+        raise ToolTimeoutError(call, tool.timeout or 0.0)
+    try:
+        return tool.response(call, result)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ToolError(call, f"returned what is no JSON: {error}") from error
+
+
+async def _call(function: Callable[..., object], *arguments: object) -> object:
+    """Call it in a worker thread, unless it is async; a thread that hangs is left behind."""
+    if _is_async(function):
+        result = function(*arguments)
+    else:
+        result = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _is_async(function: object) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  whether it is async, not whether it is
+    )
+
+
+def _error_response(call: FunctionCall, words: str) -> FunctionResponse:
+    """https://ai.google.dev/api/caching#FunctionResponse has the key "error" for this."""
+    return FunctionResponse(name=call.name, id=call.id, response={"error": words})
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what went wrong first: one function's failure cancels the others."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
