@@ -327,7 +327,7 @@ def converse(  # noqa: PLR0913  what a turn consists of
     before = contents if isinstance(contents, (list, tuple)) else [contents]
 
     def ask(turns: Sequence[Content]) -> _Round:
-        said = [*before, *turns]
+        said = [*before, *turns] if turns else contents
         if streamed:
             return client.stream_generate_content(model, said, **call)
         return _WholeResponse(partial(client.generate_content, model, said, **call))

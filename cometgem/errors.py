@@ -328,10 +328,14 @@ class ToolTimeoutError(ToolError, TimeoutError):
     """
 
     def __init__(self, call: FunctionCall, seconds: float) -> None:
-        super().__init__(
-            call, f"was not done within {seconds:g} s; FunctionTool(timeout=...) sets it"
-        )
+        super().__init__(call)
         self.seconds = seconds
+
+    def __str__(self) -> str:
+        return printable(
+            f"the tool {self.call.name!r} was not done within {self.seconds:g} s;"
+            " FunctionTool(timeout=...) sets this limit"
+        )
 
 
 class ToolArgumentsError(ToolError):
@@ -378,10 +382,8 @@ class TooManyRoundsError(CometGemError):
         self.turns: list[Content] = []
 
     def __str__(self) -> str:
-        return (
-            f"the model still calls tools after {self.rounds} rounds; max_rounds=... sets"
-            " this limit"
-        )
+        limit = "max_rounds=... sets this limit"
+        return f"the model still calls tools after {self.rounds} rounds; {limit}"
 
 
 class CometGemWarning(UserWarning):

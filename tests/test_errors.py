@@ -24,8 +24,14 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
+    ToolArgumentsError,
+    ToolError,
+    ToolTimeoutError,
+    TooManyRoundsError,
+    UnfinishedCallError,
+    UnknownToolError,
 )
-from cometgem.types import Candidate, Content, GenerateContentResponse, Part
+from cometgem.types import Candidate, Content, FunctionCall, GenerateContentResponse, Part
 
 
 def status(number: int, message: str, **fields: Any) -> dict[str, Any]:
@@ -41,6 +47,14 @@ def ended(message: str, chunks: int = 0, request_id: str | None = None) -> dict[
 
 def timeout(phase: str, seconds: float, chunks: int = 0) -> dict[str, Any]:
     return {"message": "", "phase": phase, "seconds": seconds, "chunks": chunks}
+
+
+CALL = FunctionCall(name="f", args={"x": 1}, id="1")
+
+
+def called(**fields: Any) -> dict[str, Any]:
+    """The fields of a ToolError."""
+    return {"message": "", "call": CALL, "turns": [], "responses": [], **fields}
 
 
 DETAILS = [{"@type": "t", "reason": "QUOTA"}]
@@ -171,6 +185,43 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         f"an event of at least 67,108,865 bytes came, expected no more than 67,108,864; {LIMIT}",
         {"message": "", "size": 67108865, "limit": 67108864},
     ),
+    (ToolError(CALL, "raised"), CometGemError, "the tool 'f' raised", called(message="raised")),
+    (
+        ToolTimeoutError(CALL, 1.5),
+        TimeoutError,
+        "the tool 'f' was not done within 1.5 s; FunctionTool(timeout=...) sets this limit",
+        called(seconds=1.5),
+    ),
+    (
+        ToolArgumentsError(CALL, "Expected `int` - at `$.x`"),
+        ToolError,
+        "the tool 'f' got other arguments: Expected `int` - at `$.x`",
+        called(message="Expected `int` - at `$.x`"),
+    ),
+    (
+        UnknownToolError(CALL, ["g", "h"]),
+        ToolError,
+        "there is no tool 'f' to run; there are: 'g', 'h'",
+        called(known=["g", "h"]),
+    ),
+    (
+        UnknownToolError(CALL, ()),
+        ToolError,
+        "there is no tool 'f' to run; there are: none",
+        called(known=[]),
+    ),
+    (
+        UnfinishedCallError(CALL),
+        ToolError,
+        "the call of 'f' never came to its end: it was not run",
+        called(),
+    ),
+    (
+        TooManyRoundsError(10),
+        CometGemError,
+        "the model still calls tools after 10 rounds; max_rounds=... sets this limit",
+        {"message": "", "rounds": 10, "turns": []},
+    ),
 ]
 
 NAMES = [type(row[0]).__name__ for row in ERRORS]
@@ -241,6 +292,8 @@ HARMLESS = r"a\x1b[31m\r\n\x00\x7f\u202e\u2028\ud800" + "\u00e9\U0001f600"
         ResponseDecodeError(HOSTILE),
         ResponseDecodeError("m", path=HOSTILE),
         ResponseDecodeError("m", excerpt=HOSTILE),
+        ToolError(CALL, HOSTILE),
+        ToolArgumentsError(CALL, HOSTILE),
     ],
 )
 def test_a_servers_words_do_not_steer_the_terminal(error: CometGemError) -> None:
@@ -257,7 +310,7 @@ CLASSES = {
 
 
 def test_every_class_is_public_and_in_the_table() -> None:
-    assert sorted([*CLASSES, "TimeoutPhase"]) == errors.__all__
+    assert sorted([*CLASSES, "CometGemWarning", "TimeoutPhase"]) == errors.__all__
     assert {type(row[0]) for row in ERRORS} == set(CLASSES.values())
     assert all(cls.__doc__ for cls in CLASSES.values())
 

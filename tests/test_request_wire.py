@@ -435,6 +435,7 @@ async def test_contents(operation: str, contents: Any, turns: Any) -> None:
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore:thinkingLevel")  # the model is one that takes budgets
 async def test_options(operation: str, name: str, values: list[Any], wire: Any) -> None:
     head, *words = name.split("_")
     key = head + "".join(map(str.title, words))

@@ -32,6 +32,10 @@ __all__ = ["FunctionTool", "ToolLike", "declared", "tools_to_wire"]
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}")
 
 
+# msgspec leaves the type of an enum out, some models want it.
+_JSON_TYPES = {str: "string", int: "integer"}
+
+
 class FunctionTool:
     """A function that the model may ask for.
 
@@ -274,7 +278,8 @@ def _resolved(
             named = _resolved(definitions[name], definitions, recursive, (*within, name))
             return named | others
         case {"enum": [*values]} if "type" not in node:
-            kind = {str: "string", int: "integer"}.get(type(values[0]))
+            kinds = {_JSON_TYPES.get(type(value)) for value in values}
+            kind = kinds.pop() if len(kinds) == 1 else None
             return ({"type": kind} if kind else {}) | node
         case dict():
             return {

@@ -164,6 +164,6 @@ def _possible(rule: _Rule) -> str:
     if rule.levels:
         return ", ".join(map(repr, rule.levels)) + " or 'dynamic'"
     if not rule.most:
-        return "thinking='off' only"
+        return "'off' only"
     off = "'off', " if rule.off else ""
     return f"{off}'minimal' to 'high', 'dynamic', or {max(1, rule.least)} to {rule.most} tokens"

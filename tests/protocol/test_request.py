@@ -310,8 +310,11 @@ def test_extra_body_may_be_a_request() -> None:
             {"generation_config": 5},
             "generation_config must be a GenerationConfig or a dict, got int",
         ),
-        ({"tools": Tool()}, "tools must be a list of Tool or dict, got Tool"),
-        ({"tools": [{}, 5]}, "tools[1] must be a Tool or a dict, got int"),
+        ({"tools": Tool()}, "tools must be a list, got Tool"),
+        (
+            {"tools": [{}, 5]},
+            "tools[1] must be a function, a FunctionTool, a Tool or a dict, got 5",
+        ),
         ({"tool_config": []}, "tool_config must be a ToolConfig or a dict, got list"),
         (
             {"safety_settings": {}},

@@ -1,0 +1,108 @@
+"""Leaving a conversation: in each phase, each way, nothing goes on running."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from calling import MODEL, Tools, call, calling, read
+
+from cometgem import (
+    Client,
+    ClientClosedError,
+    ConversationStream,
+    FunctionResponse,
+)
+from cometgem.testing import FakeServer, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cometgem import ConversationItem
+
+
+async def leave_by_cancel(stream: ConversationStream[ConversationItem]) -> None:
+    with anyio.move_on_after(0.3) as scope:
+        await read(stream)
+    assert scope.cancelled_caught
+
+
+async def leave_by_timeout(stream: ConversationStream[ConversationItem]) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await read(stream)
+
+
+async def leave_by_task(stream: ConversationStream[ConversationItem]) -> None:
+    task = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def leave_by_aclose_from_another_task(stream: ConversationStream[ConversationItem]) -> None:
+    task = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.3)
+    await stream.aclose()
+    with pytest.raises(ClientClosedError):
+        await task
+
+
+WAYS = [leave_by_cancel, leave_by_timeout, leave_by_task, leave_by_aclose_from_another_task]
+ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
+
+PHASES = {
+    "before the headers": [Reply.silence()],
+    "in the first answer": [ENDLESS],
+    "while a function runs": [calling(call("wait", {"name": "a"}))],
+    "before the second answer": [calling(call("get_weather", {"city": "a"})), Reply.silence()],
+    "in the second answer": [calling(call("get_weather", {"city": "a"})), ENDLESS],
+}
+
+
+@pytest.mark.parametrize("leave", WAYS)
+@pytest.mark.parametrize("phase", PHASES)
+async def test_leaving_in_each_phase_leaves_nothing_running(
+    client: Client,
+    fake_server: FakeServer,
+    tools: Tools,
+    phase: str,
+    leave: Callable[[ConversationStream[ConversationItem]], Awaitable[None]],
+) -> None:
+    fake_server.add(*PHASES[phase])
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.wait, tools.get_weather])
+    await leave(stream)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not stream.complete
+    if phase == "while a function runs":
+        assert tools.ended == ["a cancelled"]
+    else:
+        await fake_server.requests[-1].wait_gone()
+
+
+async def test_a_dropped_conversation_ends_its_functions(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("wait", {"name": "a"}), call("get_weather", {"city": "b"})))
+    async for item in client.run_tools(MODEL, "Hi", tools=[tools.wait, tools.get_weather]):
+        if isinstance(item, FunctionResponse):
+            break
+    assert tools.begun == ["a", "b"]
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+    assert tools.ended == ["a cancelled"]
+
+
+async def test_two_tasks_on_one_conversation(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.silence())
+    stream = client.run_tools(MODEL, "Hi", tools=[])
+    task = asyncio.create_task(read(stream))
+    await fake_server.wait_request()
+    with pytest.raises(RuntimeError, match="by another task"):
+        await anext(stream)
+    await stream.aclose()
+    with pytest.raises(ClientClosedError):
+        await task
