@@ -42,7 +42,7 @@ DOORS = {
 
 # Names in annotations, of what must not be there at run time.
 ONLY_TYPES = {
-    "errors": {"cometgem.types.response.GenerateContentResponse"},
+    "errors": {"cometgem.types.content", "cometgem.types.response"},
     "client": {"aiohttp"},
 }
 
@@ -52,12 +52,14 @@ PURE_ROOMS = {"version", "errors", "types", "protocol"}
 PURE = {
     "__future__",
     "collections.abc",
+    "contextlib",
     "datetime.UTC",
     "difflib",
     "email.utils.parsedate_to_datetime",
     "enum",
     "functools",
     "http.HTTPStatus",
+    "inspect",
     "ipaddress",
     "itertools",
     "json",

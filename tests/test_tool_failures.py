@@ -36,8 +36,8 @@ FAILURES = [
             call("nothing", {}),
             UnknownToolError,
             (
-                "there is no tool 'nothing' to run; there are: 'fail', 'get_weather', 'slow', 'opaque',"
-                " 'cancelled'"
+                "there is no tool 'nothing' to run; there are: 'fail', 'get_weather', 'slow',"
+                " 'opaque', 'cancelled'"
             ),
         ),
         id="unknown",
