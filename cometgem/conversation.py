@@ -155,12 +155,16 @@ class ConversationStream(Generic[ItemT_co]):
         await self._alone(self._open)
 
     async def aclose(self) -> None:
-        """Close the connection and cancel the functions; what came stays."""
+        """Close the connection and cancel the functions; what came stays.
+
+        A task that waits for the next item gets ClientClosedError.
+        """
         self._end()
-        with anyio.CancelScope(shield=True):
-            await self._round.aclose()
-            if self._running is not None:
-                await self._running.aclose()
+        await self._round.aclose()
+        if self._running is not None:
+            self._running.cancel()
+            if not self._waiting:  # else who waits for an item waits for this: it may be a tool
+                await self._running.wait()
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Run what is left and return the last answer, its chunks merged.
@@ -201,7 +205,10 @@ class ConversationStream(Generic[ItemT_co]):
             raise
         except BaseException as error:
             self._describe(error)
-            await self.aclose()
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+                if self._running is not None:
+                    await self._running.wait()
             raise
         finally:
             self._waiting = False

@@ -354,7 +354,7 @@ class UnknownToolError(ToolError):
 
     def __init__(self, call: FunctionCall, known: Sequence[str]) -> None:
         super().__init__(call)
-        self.known = list(known)
+        self.known: list[str] = list(known)
 
     def __str__(self) -> str:
         known = ", ".join(map(repr, self.known)) or "none"

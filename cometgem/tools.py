@@ -188,11 +188,13 @@ class RunningCalls:
         self._answers[outcome.at] = outcome.response
         return outcome.response
 
-    async def aclose(self) -> None:
-        """Cancel what still runs, and wait until it has ended."""
+    def cancel(self) -> None:
+        """Cancel what still runs."""
         self._task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([self._task])
+
+    async def wait(self) -> None:
+        """Wait until all of it has ended."""
+        await asyncio.wait([self._task])
 
 
 async def _run_into(

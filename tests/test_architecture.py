@@ -25,7 +25,7 @@ FLOORS = (
     ("protocol",),
     ("deadline", "transport", "attempts", "stream"),
     ("tools", "conversation", "chat", "client"),
-    ("testing", "display", "demo", "cli", "__main__"),
+    ("testing", "display", "demo", "prompt", "markdown", "transcript", "talk", "cli", "__main__"),
     ("__init__",),  # the face: it shows all rooms, and no room looks at it
 )
 ROOMS = [room for floor in FLOORS for room in floor]
@@ -34,9 +34,12 @@ ROOMS = [room for floor in FLOORS for room in floor]
 DOORS = {
     "aiohttp": {"transport", "testing"},
     "anyio": {"transport", "attempts", "stream", "tools", "conversation"},
+    "markdown_it": {"markdown"},
     "msgspec": {"types", "protocol"},
     "multidict": {"testing"},
+    "prompt_toolkit": {"prompt"},
     "pytest": {"testing"},
+    "rich": {"markdown"},
     "yarl": {"transport"},
 }
 

@@ -16,6 +16,7 @@ from cometgem import (
     Client,
     ClientClosedError,
     CometGemError,
+    CometGemWarning,
     ConfigurationError,
     EventTooLargeError,
     PermissionDeniedError,
@@ -282,3 +283,20 @@ async def test_a_proxy_of_the_environment_is_asked_for_https_only(
     ) as client:
         with pytest.raises(CometGemError, match=r"not found|failed"):
             await client.generate_content(MODEL, "Hi")
+
+
+@pytest.mark.parametrize("config", [{"thinkingLevel": "LOW"}, {"thinkingBudget": 99999}])
+async def test_thinking_that_does_not_fit_is_sent_with_a_warning(
+    fake_server: FakeServer, config: dict[str, Any]
+) -> None:
+    async with Client(fake_server.api_key, base_url=fake_server.url) as client:
+        with pytest.warns(CometGemWarning, match="does not fit 'gemini-2.5-flash'") as single:
+            await client.generate_content(
+                "gemini-2.5-flash", "Hi", generation_config={"thinkingConfig": config}
+            )
+        with pytest.warns(CometGemWarning, match="does not fit 'gemini-2.5-flash'") as streamed:
+            client.stream_generate_content(
+                "gemini-2.5-flash", "Hi", generation_config={"thinkingConfig": config}
+            )
+    assert {warning.filename for warning in (*single, *streamed)} == {__file__}
+    assert fake_server.requests[0].body["generationConfig"] == {"thinkingConfig": config}

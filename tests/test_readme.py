@@ -37,16 +37,33 @@ COMETS = json.dumps([{"name": "Halley", "period": 76}, {"name": "Encke", "period
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
-    "FunctionDeclaration": [CALL, Reply.text("Take one.")],
+    "run_tools": [CALL, Reply.text("Take one.")],
+    "tool.parse": [CALL, Reply.text("Take one.")],
+    "client.chat": [
+        Reply.text("An astronomer.").usage({"totalTokenCount": 20}),
+        Reply.text("It comes ", "every 76 years.").usage({"totalTokenCount": 50}),
+    ],
     "json.loads": [Reply.text(COMETS)],
     "RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
     "poem": README.split("```text\n")[1].split("```")[0],
     "responseModalities": "image/png 4 bytes\n",
-    "FunctionDeclaration": "get_weather {'city': 'Bath'}\nTake one.\n",
+    "run_tools": "asks for get_weather {'city': 'Bath'}\n"
+    "is told {'weather': 'rain in Bath'}\nTake one.",
+    "tool.parse": "Take one.\n",
+    "client.chat": "An astronomer.\nIt comes every 76 years.\n4 turns, 70 tokens\n",
     "RateLimitError": "only this came: Hello\n",
 }
+
+
+def get_weather(city: str) -> dict[str, str]:
+    """Look up the weather, as the block before does."""
+    return {"weather": f"rain in {city}"}
+
+
+# What a block may find: the names of the blocks above it.
+BEFORE = {"asyncio": asyncio, "get_weather": get_weather}
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +77,7 @@ def surroundings(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_p
 def run(block: str) -> tuple[dict[str, Any], str]:
     """Run a block as the README says: a script of its own, or inside a main with a client."""
     code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, Any] = {"__name__": "readme", "asyncio": asyncio}
+    names: dict[str, Any] = {"__name__": "readme", **BEFORE}
 
     async def main() -> None:
         async with Client() as names["client"]:

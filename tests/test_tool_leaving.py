@@ -13,6 +13,7 @@ from cometgem import (
     Client,
     ClientClosedError,
     ConversationStream,
+    FunctionCall,
     FunctionResponse,
 )
 from cometgem.testing import FakeServer, Reply
@@ -106,3 +107,48 @@ async def test_two_tasks_on_one_conversation(client: Client, fake_server: FakeSe
     await stream.aclose()
     with pytest.raises(ClientClosedError):
         await task
+
+
+async def test_a_function_may_end_its_own_conversation(
+    client: Client, fake_server: FakeServer
+) -> None:
+    async def hang_up() -> None:
+        """End it."""
+        await stream.aclose()
+        await asyncio.sleep(60)
+
+    fake_server.add(calling(call("hang_up", {})))
+    stream = client.run_tools(MODEL, "Hi", tools=[hang_up])
+    with pytest.raises(ClientClosedError, match="closed while its tools were running"):
+        await read(stream)
+
+
+async def test_cancelled_while_it_is_asked(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    asked = asyncio.Event()
+
+    async def confirm(_: FunctionCall) -> bool:
+        asked.set()
+        await asyncio.sleep(60)
+        return True
+
+    fake_server.add(calling(call("get_weather", {"city": "a"})))
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm)
+    task = asyncio.create_task(read(stream))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert tools.begun == []
+
+
+async def test_it_goes_on_after_a_function_was_cancelled(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("wait", {"name": "a"})), Reply.text("Hi"))
+    with anyio.move_on_after(0.2):
+        await read(client.run_tools(MODEL, "Hi", tools=[tools.wait]))
+    assert tools.ended == ["a cancelled"]
+    assert (await client.generate_content(MODEL, "Hi")).text == "Hi"

@@ -111,9 +111,27 @@ def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadat
 
 def _converted(said: object, kind: type[_T]) -> _T:
     try:
-        return msgspec.convert(said, kind, from_attributes=True)
+        turns = msgspec.convert(said, kind, from_attributes=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ConfigurationError(f"this cannot be kept as history: {error}") from error
+    if (key := _lost(said, msgspec.to_builtins(turns))) is not None:
+        raise ConfigurationError(
+            f"{key!r} is newer than this library and cannot be kept as history: leave it out"
+        )
+    return turns
+
+
+def _lost(said: object, kept: Any) -> str | None:
+    """Return the first key that has a value in what was said, and none in what is kept."""
+    if isinstance(said, list):
+        return next(filter(None, map(_lost, said, kept)), None)
+    if isinstance(said, dict):
+        for key, value in said.items():
+            if value and key not in kept:
+                return str(key)
+            if (lost := _lost(value, kept.get(key))) is not None:
+                return lost
+    return None
 
 
 def _closed(part: Part) -> Part:

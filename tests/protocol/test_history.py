@@ -76,6 +76,28 @@ def test_what_cannot_be_kept() -> None:
         as_turns("")
 
 
+@pytest.mark.parametrize(
+    ("contents", "key"),
+    [
+        ({"text": "a", "hologram": {"data": "x"}}, "hologram"),
+        ({"role": "user", "parts": [{"text": "a"}], "mood": "good"}, "mood"),
+        (["a", {"inlineData": {"data": "AAEC", "mimeType": "a/b", "depth": 3}}], "depth"),
+        ([{"role": "user", "parts": [Part(text="a"), {"text": "b", "tint": 1}]}], "tint"),
+    ],
+)
+def test_nothing_that_was_said_is_dropped_silently(contents: Any, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{key}' is newer than this library"):
+        as_turns(contents)
+
+
+def test_values_that_say_nothing_are_no_loss() -> None:
+    assert as_turns({"text": "a", "thought": None, "hologram": None}) == as_turns("a")
+    call = {"functionCall": {"name": "f", "args": {"any": {"key": [0, None]}}, "id": ""}}
+    assert as_turns(call)[0].parts[0].function_call == FunctionCall(
+        name="f", args={"any": {"key": [0, None]}}, id=""
+    )
+
+
 def test_an_instruction_has_no_role() -> None:
     assert as_instruction(["Be", Part(text="brief.")]) == Content(
         parts=[Part(text="Be"), Part(text="brief.")]

@@ -12,15 +12,19 @@ from cometgem import (
     APITimeoutError,
     Blob,
     Candidate,
+    Chat,
     Client,
     CometGemError,
     ConfigurationError,
     Content,
+    ConversationItem,
+    ConversationStream,
     EventTooLargeError,
     FinishReason,
     FunctionCall,
     FunctionDeclaration,
     FunctionResponse,
+    FunctionTool,
     GenerateContentResponse,
     GenerateContentStream,
     GenerateOptions,
@@ -35,7 +39,13 @@ from cometgem import (
     ThinkingConfig,
     Timeouts,
     Tool,
+    ToolArgumentsError,
     ToolConfig,
+    ToolError,
+    ToolOptions,
+    ToolTimeoutError,
+    UnfinishedCallError,
+    UnknownToolError,
     UsageMetadata,
     types,
 )
@@ -149,6 +159,8 @@ async def options(client: Client, functions: Sequence[Mapping[str, Any]]) -> Non
     await client.generate_content("m", "Hi", tools=functions, system_instruction="Be brief.")
     none: GenerateOptions = {
         "system_instruction": None,
+        "thinking": None,
+        "thoughts": None,
         "tools": None,
         "tool_config": None,
         "safety_settings": None,
@@ -166,6 +178,102 @@ async def wrapped(client: Client, text: str, **options: Unpack[GenerateOptions])
     """A function of a user's own takes the options as the client does."""
     response = await client.generate_content("m", text, **options)
     return response.text
+
+
+async def get_weather(city: str, days: int = 1) -> dict[str, float]:
+    raise NotImplementedError(city, days)
+
+
+def get_time(zone: str) -> str:
+    raise NotImplementedError(zone)
+
+
+async def tools(client: Client, call: FunctionCall) -> None:
+    tool = FunctionTool(get_weather, name="weather", timeout=5)
+    assert_type(tool.name, str)
+    assert_type(tool.timeout, float | None)
+    assert_type(tool.declaration, FunctionDeclaration)
+    assert_type(tool.parse(call), dict[str, Any])
+    await client.generate_content("m", "Hi", tools=[get_time, tool, {"googleSearch": {}}])
+    stream = client.run_tools(
+        "m",
+        "Hi",
+        tools=[get_weather, get_time, Tool()],
+        max_rounds=3,
+        concurrency=2,
+        on_tool_error="report",
+        confirm=lambda call: call.name != "get_time",
+        thinking=1024,
+        thoughts=True,
+        timeouts=Timeouts(total=60),
+    )
+    assert_type(stream, ConversationStream[ConversationItem])
+    async with stream:
+        async for item in stream:
+            assert_type(item, GenerateContentResponse | FunctionCall | FunctionResponse)
+            match item:
+                case FunctionCall():
+                    assert_type(item.args, dict[str, Any])
+                case FunctionResponse():
+                    assert_type(item.response, dict[str, Any])
+                case GenerateContentResponse():
+                    assert_type(item.text, str)
+    async for text in stream.text_stream:
+        assert_type(text, str)
+    assert_type(await stream.get_final_response(), GenerateContentResponse)
+    assert_type(stream.snapshot, GenerateContentResponse)
+    assert_type(stream.turns, list[Content])
+    assert_type(stream.usage, UsageMetadata)
+    assert_type(stream.complete, bool)
+    assert_type(await stream.open(), None)
+    assert_type(await stream.aclose(), None)
+
+
+async def confirm(call: FunctionCall) -> bool | str:
+    return call.name != "pay" or "not today"
+
+
+async def chat(client: Client) -> None:
+    plain = client.chat("m", system_instruction="Be brief.", keep_thoughts=False)
+    assert_type(plain, Chat[GenerateContentResponse])
+    assert_type(await plain.send("Hi", thinking="high"), GenerateContentResponse)
+    async with plain.stream(["Hi", Part(text="there")]) as stream:
+        assert_type(stream, ConversationStream[GenerateContentResponse])
+        async for chunk in stream:
+            assert_type(chunk, GenerateContentResponse)
+    assert_type(plain.fork(), Chat[GenerateContentResponse])
+    assert_type(Chat.from_json("{}", client), Chat[GenerateContentResponse])
+    assert_type(plain.history, list[Content])
+    assert_type(plain.usage, UsageMetadata)
+    assert_type(plain.to_json(), str)
+    assert_type(plain.keep_partial(), None)
+    plain.model = "other"
+    plain.options["thinking"] = "dynamic"
+
+    options: ToolOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
+    acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
+    assert_type(acting, Chat[ConversationItem])
+    assert_type(await acting.send("Hi"), GenerateContentResponse)
+    async for item in acting.stream("Hi", max_rounds=1):
+        assert_type(item, GenerateContentResponse | FunctionCall | FunctionResponse)
+    assert_type(acting.fork(), Chat[ConversationItem])
+    assert_type(Chat.from_json(b"{}", client, tools=[get_time]), Chat[ConversationItem])
+
+
+def tool_errors(error: ToolError) -> None:
+    assert_type(error.call, FunctionCall)
+    assert_type(error.turns, list[Content])
+    assert_type(error.responses, list[FunctionResponse])
+    match error:
+        case ToolTimeoutError():
+            assert_type(error.seconds, float)
+            builtin(error)
+        case UnknownToolError():
+            assert_type(error.known, list[str])
+        case ToolArgumentsError() | UnfinishedCallError():
+            assert_type(error.message, str)
+        case _:
+            pass
 
 
 def response(response: GenerateContentResponse) -> None:

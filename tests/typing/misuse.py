@@ -57,6 +57,25 @@ def call(client: Client) -> None:
     client.stream_generate_content("m", "Hi", **options)
 
 
+def double(number: int) -> int:
+    return 2 * number
+
+
+async def converse(client: Client) -> None:
+    client.run_tools("m", "Hi")  # type: ignore[call-arg]
+    client.run_tools("m", "Hi", tools=double)  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=["double"])  # type: ignore[list-item]
+    client.run_tools("m", "Hi", tools=[double], on_tool_error="ignore")  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[double], confirm=double)  # type: ignore[arg-type]
+    client.stream_generate_content("m", "Hi", max_rounds=1)  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", thinking="max")  # type: ignore[arg-type]
+    async for item in client.run_tools("m", "Hi", tools=[double]):
+        item.text  # type: ignore[union-attr]
+    async for item in client.chat("m", tools=[double]).stream("Hi"):
+        item.text  # type: ignore[union-attr]
+    client.chat("m").send("Hi").text  # type: ignore[attr-defined]
+
+
 async def read(client: Client) -> None:
     await client.stream_generate_content("m", "Hi")  # type: ignore[misc]
     client.generate_content("m", "Hi").text  # type: ignore[attr-defined]
