@@ -159,6 +159,8 @@ class ConversationStream(Generic[ItemT_co]):
 
         A task that waits for the next item gets ClientClosedError.
         """
+        if not self.complete:
+            self._items.clear()  # what was read but not handed out
         self._end()
         await self._round.aclose()
         if self._running is not None:

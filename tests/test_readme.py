@@ -140,6 +140,23 @@ def test_the_example_runs(
         assert capsys.readouterr().out == shown
 
 
+def test_the_example_with_tools_runs(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong, right = ({"zone": zone} for zone in ("Nowhere", "UTC"))
+    fake_server.add(Reply.call("local_time", wrong), Reply.call("local_time", right))
+    fake_server.add(Reply.text("It is ", "noon."))
+    monkeypatch.setattr(sys, "argv", ["tools.py"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "examples/tools.py"), run_name="__main__")
+    printed = capsys.readouterr()
+    assert (caught.value.code, printed.out) == (0, "It is noon.\n")
+    assert "there is no time zone 'Nowhere'" in printed.err
+    assert "[local_time {'zone': 'UTC'}]" in printed.err
+    (part,) = fake_server.requests[2].body["contents"][-1]["parts"]
+    assert set(part["functionResponse"]["response"]) == {"result"}
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     assert links
