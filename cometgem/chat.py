@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from cometgem.conversation import ConversationItem, ConversationStream, converse
-from cometgem.protocol.functions import declared
+from cometgem.protocol.functions import FunctionTool, declared
 from cometgem.protocol.history import (
     Transcript,
     add_usage,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chat"]
 
+_T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
@@ -128,15 +129,12 @@ class Chat(Generic[ItemT_co]):
         self._keep(turns)
 
     def fork(self) -> Chat[ItemT_co]:
-        """Return a chat that goes on from here by itself; only client and tools are shared."""
-        options: Any = {
-            name: value if callable(value) else deepcopy(value)
-            for name, value in self.options.items()
-        }
+        """Return a chat that goes on from here by itself; only client and functions are shared."""
+        options: Any = {name: _copy(value) for name, value in self.options.items()}
         other: Chat[ItemT_co] = Chat(
             self._client,
             self.model,
-            tools=self._tools,
+            tools=None if self._tools is None else [_copy(tool) for tool in self._tools],
             history=None,
             keep_thoughts=self._keep_thoughts,
             options=options,
@@ -255,4 +253,9 @@ class Chat(Generic[ItemT_co]):
         if not self._keep_thoughts:
             lean = map(without_thoughts, turns)
             turns = [one if one.parts else turn for one, turn in zip(lean, turns, strict=True)]
-        self.history += turns
+        self.history += deepcopy(turns)  # the caller has them, too, and may change them
+
+
+def _copy(value: _T) -> _T:
+    """Copy what may be changed; a function may be a method, whose object is the caller's."""
+    return value if callable(value) or isinstance(value, FunctionTool) else deepcopy(value)

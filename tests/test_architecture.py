@@ -56,6 +56,7 @@ PURE = {
     "__future__",
     "collections.abc",
     "contextlib",
+    "copy.deepcopy",
     "datetime.UTC",
     "difflib",
     "email.utils.parsedate_to_datetime",

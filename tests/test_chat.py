@@ -28,6 +28,7 @@ from cometgem import (
 )
 from cometgem.protocol.codec import encode
 from cometgem.testing import FakeServer, Reply
+from cometgem.types import GoogleSearch, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -107,6 +108,24 @@ async def test_all_that_the_model_sent_is_kept(client: Client, fake_server: Fake
         ],
     }
     assert chat.history[1] == final.content
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_the_caller_changes_later_is_not_what_was_said(
+    client: Client, fake_server: FakeServer, *, streamed: bool
+) -> None:
+    fake_server.add(WARM)
+    said_before, says = Part(text="before"), Part(text="Hi")
+    chat = client.chat(MODEL, history=[Content(role="user", parts=[said_before])])
+    if streamed:
+        async with chat.stream(says) as stream:
+            final = await stream.get_final_response()
+        stream.turns[0].parts.clear()
+    else:
+        final = await chat.send(says)
+    said_before.text = says.text = "changed"
+    final.content.parts[0].text = "changed"
+    assert [turn.parts[0].text for turn in chat.history] == ["before", "Hi", "It is warm."]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -359,8 +378,13 @@ async def test_json_that_is_no_chat(client: Client) -> None:
 
 async def test_a_fork_shares_nothing_that_changes(client: Client, fake_server: FakeServer) -> None:
     instruction = Content(parts=[Part(text="Be brief.")])
+    search = Tool(google_search=GoogleSearch())
     chat = client.chat(
-        MODEL, history=said("Hi", "Hello."), system_instruction=instruction, headers={"X-A": "1"}
+        MODEL,
+        tools=[search],
+        history=said("Hi", "Hello."),
+        system_instruction=instruction,
+        headers={"X-A": "1"},
     )
     fork = chat.fork()
     assert (fork.model, fork.history, fork.options) == (chat.model, chat.history, chat.options)
@@ -368,8 +392,10 @@ async def test_a_fork_shares_nothing_that_changes(client: Client, fake_server: F
     fork.options["headers"]["X-A"] = "2"  # type: ignore[index]
     fork.options["system_instruction"].parts[0].text = "Sing."  # type: ignore[union-attr]
     fork.model = "gemini-other"
+    search.google_search = None
     fake_server.add(WARM)
     await fork.send("More")
+    assert fake_server.requests[0].body["tools"] == [{"googleSearch": {}}]
     assert chat.history == said("Hi", "Hello.")
     assert chat.options == {
         "system_instruction": Content(parts=[Part(text="Be brief.")]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, TypeVar
 
 import msgspec
@@ -111,7 +112,7 @@ def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadat
 
 def _converted(said: object, kind: type[_T]) -> _T:
     try:
-        turns = msgspec.convert(said, kind, from_attributes=True)
+        turns = deepcopy(msgspec.convert(said, kind, from_attributes=True))
     except (msgspec.ValidationError, RecursionError) as error:
         raise ConfigurationError(f"this cannot be kept as history: {error}") from error
     if (key := _lost(said, msgspec.to_builtins(turns))) is not None:
