@@ -1,0 +1,87 @@
+"""Servers that others wrote, in a process each, on free loopback ports."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START = 30.0  # seconds
+
+_URL = re.compile(r"(?:listening|running) on (http://127\.0\.0\.1:\d+)")
+
+
+class Foreign:
+    """A running server.
+
+    Attributes:
+        url: Where it listens.
+        base_url: What to give to a client.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.url = url
+        self.base_url = url + prefix
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at a path."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310  loopback
+            return json.load(answer)
+
+    def post(self, path: str, body: object) -> None:
+        """Send JSON to a path."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(  # noqa: S310  loopback
+            self.url + path, json.dumps(body).encode(), headers
+        )
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+
+
+def program(*variables: str) -> list[str]:
+    """Return what the environment says a server is started with, or skip."""
+    missing = [variable for variable in variables if variable not in os.environ]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not set: see the step interop in .ci/run")
+    return [os.environ[variable] for variable in variables]
+
+
+@contextlib.contextmanager
+def running(command: list[str], ready: str, prefix: str = "") -> Iterator[Foreign]:
+    """Start a server and wait until it answers; it ends with the block."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        (Path(folder) / "log").open("w+") as log,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,  # noqa: S603
+    ):
+        try:
+            yield Foreign(_wait(process, Path(log.name), ready), prefix)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> str:
+    end = time.monotonic() + START
+    while time.monotonic() < end and process.poll() is None:
+        if found := _URL.search(log.read_text()):
+            with contextlib.suppress(urllib.error.URLError):
+                urllib.request.urlopen(found[1] + ready, timeout=5).close()  # noqa: S310
+                return found[1]
+        time.sleep(0.05)
+    pytest.fail(f"it did not start: {log.read_text()}")
