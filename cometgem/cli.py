@@ -1,4 +1,4 @@
-"""The command line: `cometgem demo`, `cometgem generate`, `cometgem serve`.
+"""The command line: `cometgem chat`, `cometgem demo`, `cometgem generate`, `cometgem serve`.
 
 Exit codes: 0 good, 1 the API or the stream failed, 2 wrong usage or no key; 130 after Ctrl-C and
 141 where the reader of stdout went away, as a shell has it for the two signals.
@@ -15,6 +15,7 @@ from cometgem.client import Client
 from cometgem.display import Terminal, answer_words, finish_words, part_words, usage_words
 from cometgem.errors import CometGemError, ConfigurationError
 from cometgem.protocol.codec import encode
+from cometgem.talk import MODEL, run_chat, thinking_options
 from cometgem.types.content import Part
 from cometgem.version import __version__
 
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cometgem.protocol.contents import Contents
-    from cometgem.protocol.request import GenerateOptions
+    from cometgem.protocol.request import CallOptions, GenerateOptions
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["main"]
-
-MODEL = "gemini-2.5-flash"
-
-_LEVELS = ("minimal", "low", "medium", "high")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,15 +104,6 @@ def _parser() -> _Parser:
     add = generate.add_argument
     add("prompt", metavar="PROMPT", help="what to say; - reads it from stdin")
     add("--model", default=MODEL, help="which to ask (%(default)s)")
-    add("--system", metavar="TEXT", help="the system instruction")
-    add(
-        "--thinking",
-        type=_thinking,
-        action="append",
-        default=[],
-        metavar="LEVEL|BUDGET",
-        help="minimal, low, medium or high (Gemini 3), or tokens, 0 for none (Gemini 2.5)",
-    )
     add(
         "--file",
         action="append",
@@ -128,6 +116,24 @@ def _parser() -> _Parser:
     add("--no-stream", action="store_true", help="wait for the answer as a whole")
     add("--raw", action="store_true", help="print the chunks' own JSON, one a line")
 
+    chat = command("chat", _chat, "converse: in the terminal, or a line at a time through a pipe")
+    chat.add_argument("--model", help=f"which to ask ({MODEL}, or as loaded)")
+    chat.add_argument("--load", metavar="FILE", help="go on with what /save wrote")
+    chat.add_argument(
+        "--markdown",
+        action="store_true",
+        help="render answers, block by block (wants cometgem[cli])",
+    )
+    for one in (generate, chat):
+        one.add_argument("--system", metavar="TEXT", help="the system instruction")
+        one.add_argument(
+            "--thinking",
+            type=_thinking,
+            action=_Once,
+            metavar="LEVEL|BUDGET",
+            help="off, minimal, low, medium, high, dynamic (the model decides), or tokens",
+        )
+
     serve = command("serve", _serve, "run a test server that speaks both operations")
     serve.add_argument("--port", type=_port, default=0, help="by default a free one")
     for one in (demo, serve):
@@ -135,19 +141,26 @@ def _parser() -> _Parser:
     return parser
 
 
-def _thinking(text: str) -> dict[str, Any]:
-    if text.lower() in _LEVELS:
-        return {"thinkingLevel": text.upper(), "includeThoughts": True}
+def _thinking(text: str) -> CallOptions:
     try:
-        budget = int(text)
-    except ValueError:
-        budget = -2
-    if budget < -1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is none of {', '.join(_LEVELS)}, and no number of tokens"
-        )
-    # With the budget 0 the API refuses to include what there cannot be.
-    return {"thinkingBudget": budget} | ({"includeThoughts": True} if budget else {})
+        return thinking_options(text)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+class _Once(argparse.Action):
+    """An option that cannot mean two things."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
 
 
 def _port(text: str) -> int:
@@ -209,17 +222,12 @@ async def _ask(
 
 
 def _options(args: argparse.Namespace) -> GenerateOptions:
-    config: dict[str, Any] = {}
-    if args.thinking:
-        config["thinkingConfig"] = {
-            key: value for one in args.thinking for key, value in one.items()
-        }
-    if args.json:
-        config["responseMimeType"] = "application/json"
+    thinking: CallOptions = {} if args.thinking is None else args.thinking
     return {
         "system_instruction": args.system,
         "tools": [{"googleSearch": {}}] if args.search else None,
-        "generation_config": config or None,
+        "generation_config": {"responseMimeType": "application/json"} if args.json else None,
+        **thinking,
     }
 
 
@@ -230,6 +238,17 @@ def _show(terminal: Terminal, chunk: GenerateContentResponse, *, raw: bool) -> N
     for part in chunk.parts:
         if part.text is not None:
             (terminal.thought if part.thought else terminal.answer)(part.text)
+
+
+def _chat(terminal: Terminal, args: argparse.Namespace) -> int:
+    return run_chat(
+        terminal,
+        model=args.model,
+        system=args.system,
+        thinking=args.thinking,
+        load=args.load,
+        markdown=args.markdown,
+    )
 
 
 def _serve(terminal: Terminal, args: argparse.Namespace) -> int:

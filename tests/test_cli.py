@@ -114,10 +114,10 @@ def test_nothing_to_do_shows_the_help(run: Run) -> None:
     status, out, err = run()
     assert (status, out) == (2, "")
     assert err.startswith("usage: cometgem ")
-    assert all(command in err for command in ("demo", "generate", "serve"))
+    assert all(command in err for command in ("chat", "demo", "generate", "serve"))
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["generate"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["chat"], ["demo"], ["generate"], ["serve"]])
 def test_help(run: Run, command: list[str]) -> None:
     status, out, err = run(*command, "--help")
     assert (status, err) == (0, "")
@@ -131,9 +131,13 @@ def test_help(run: Run, command: list[str]) -> None:
         (["generate"], "PROMPT; see 'cometgem generate --help'"),
         (
             ["generate", "Hi", "--thinking", "a lot"],
-            "'a lot' is none of minimal, low, medium, high",
+            "'a lot' is none of off, minimal, low, medium, high, dynamic, and no number of tokens",
         ),
         (["generate", "Hi", "--thinking", "-2"], "'-2' is none of"),
+        (["generate", "Hi", "--thinking", "9" * 5000], "is none of"),
+        (["generate", "Hi", "--thinking", "low", "--thinking", "512"], "--thinking is given twice"),
+        (["chat", "--thinking", "low", "--thinking", "low"], "see 'cometgem chat --help'"),
+        (["chat", "Hi"], "unrecognized arguments: Hi"),
         (["generate", "Hi", "--no-str"], "--no-str"),
         (["serve", "--port", "65536"], "'65536' is no port"),
         (["serve", "--port", "-1"], "'-1' is no port"),
@@ -152,6 +156,15 @@ def test_wrong_usage(run: Run, argv: list[str], sentence: str) -> None:
 def test_the_package_does_not_import_the_command_line() -> None:
     rooms = ["cometgem.cli", "cometgem.demo", "cometgem.display", "cometgem.testing"]
     code = f"import sys, cometgem; print([name for name in {rooms} if name in sys.modules])"
+    found = subprocess.run(  # noqa: S603  our own code
+        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, check=True
+    )
+    assert found.stdout.split() == [b"[]"]
+
+
+def test_the_command_line_does_not_import_what_one_command_needs() -> None:
+    rooms = ["cometgem.demo", "cometgem.testing", "prompt_toolkit", "markdown_it", "rich"]
+    code = f"import sys, cometgem.cli; print([name for name in {rooms} if name in sys.modules])"
     found = subprocess.run(  # noqa: S603  our own code
         [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, check=True
     )
@@ -205,16 +218,27 @@ def test_the_options_reach_the_wire(server: FakeServer, run: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("given", "config"),
+    ("given", "model", "config"),
     [
-        ("HIGH", {"thinkingLevel": "HIGH", "includeThoughts": True}),
-        ("512", {"thinkingBudget": 512, "includeThoughts": True}),
-        ("-1", {"thinkingBudget": -1, "includeThoughts": True}),
-        ("0", {"thinkingBudget": 0}),
+        ("HIGH", "gemini-2.5-flash", {"thinkingBudget": 24576, "includeThoughts": True}),
+        ("512", "gemini-2.5-flash", {"thinkingBudget": 512, "includeThoughts": True}),
+        ("-1", "gemini-2.5-flash", {"thinkingBudget": -1, "includeThoughts": True}),
+        ("dynamic", "gemini-2.5-flash", {"thinkingBudget": -1, "includeThoughts": True}),
+        ("0", "gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("off", "gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("HIGH", "gemini-3-flash-preview", {"thinkingLevel": "HIGH", "includeThoughts": True}),
+        (
+            "minimal",
+            "gemini-3-flash-preview",
+            {"thinkingLevel": "MINIMAL", "includeThoughts": True},
+        ),
+        ("dynamic", "gemini-3-flash-preview", {"includeThoughts": True}),
     ],
 )
-def test_thinking(server: FakeServer, run: Run, given: str, config: dict[str, object]) -> None:
-    assert run("generate", "Hi", "--thinking", given)[0] == 0
+def test_thinking(
+    server: FakeServer, run: Run, given: str, model: str, config: dict[str, object]
+) -> None:
+    assert run("generate", "Hi", "--model", model, "--thinking", given)[0] == 0
     assert server.requests[0].body["generationConfig"] == {"thinkingConfig": config}
 
 
@@ -258,7 +282,8 @@ def test_no_prompt_from_stdin(
         (["Hi", "--model", ""], "'' is no model name"),
         (["Hi", "--no-stream", "--model", "a/b"], "'a/b' is no model name"),
         (["Hi", "--system", ""], "system_instruction is an empty text"),
-        (["Hi", "--thinking", "low", "--thinking", "512"], "exclude each other"),
+        (["Hi", "--thinking", "512", "--model", "gemini-3-pro"], "cannot do thinking=512"),
+        (["Hi", "--thinking", "off", "--model", "gemini-3-pro"], "cannot do thinking='off'"),
         (["Hi", "--file", "no-such-file.png"], "cannot read 'no-such-file.png'"),
         (["Hi", "--file", __file__ + "/.."], "cannot read"),
         (["Hi\udc80"], "surrogates not allowed"),

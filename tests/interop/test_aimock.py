@@ -137,6 +137,9 @@ def fail(city: str) -> str:
     raise ValueError(f"no rain gauge in {city}")
 
 
+FAILING = FunctionTool(fail, name="get_weather")
+
+
 async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
     client: Client, server: Foreign
 ) -> None:
