@@ -162,8 +162,10 @@ class RunningCalls:
 
     def __init__(self, runner: ToolRunner, calls: Sequence[FunctionCall]) -> None:
         self._answers: dict[int, FunctionResponse] = {}
-        self._outcomes: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
-        self._task = asyncio.create_task(_run_into(self._outcomes, runner, calls))
+        self._outcomes: asyncio.Queue[Answer | BaseException | None] = asyncio.Queue()
+        self._task = asyncio.create_task(runner.run(calls, self._outcomes.put_nowait))
+        # Not at the task's own end: it may be cancelled before its beginning.
+        self._task.add_done_callback(partial(_put_last, self._outcomes))
 
     def __del__(self) -> None:
         self._task.cancel()
@@ -181,7 +183,7 @@ class RunningCalls:
             ClientClosedError: This was closed meanwhile.
         """
         outcome = await self._outcomes.get()
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         if outcome is None:
             return None
@@ -197,19 +199,13 @@ class RunningCalls:
         await asyncio.wait([self._task])
 
 
-async def _run_into(
-    outcomes: asyncio.Queue[Answer | Exception | None],
-    runner: ToolRunner,
-    calls: Sequence[FunctionCall],
+def _put_last(
+    outcomes: asyncio.Queue[Answer | BaseException | None], task: asyncio.Task[None]
 ) -> None:
-    outcome: Exception | None = ClientClosedError("closed while its tools were running")
-    try:
-        await runner.run(calls, outcomes.put_nowait)
-        outcome = None
-    except Exception as error:  # noqa: BLE001  it is raised where the answers are awaited
-        outcome = error
-    finally:
-        outcomes.put_nowait(outcome)
+    if task.cancelled():
+        outcomes.put_nowait(ClientClosedError("closed while its tools were running"))
+    else:
+        outcomes.put_nowait(task.exception())
 
 
 async def _run(

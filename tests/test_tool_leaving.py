@@ -123,6 +123,23 @@ async def test_a_function_may_end_its_own_conversation(
         await read(stream)
 
 
+async def test_closed_before_the_functions_have_begun(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("wait", {"name": "a"})))
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.wait])
+    async for item in stream:
+        if isinstance(item, FunctionCall):
+            break
+    waiting = asyncio.create_task(stream.get_final_response())
+    while len(asyncio.all_tasks()) < 3:
+        await asyncio.sleep(0)
+    await stream.aclose()
+    with pytest.raises(ClientClosedError):
+        await asyncio.wait_for(waiting, 10)
+    assert tools.begun == []
+
+
 async def test_cancelled_while_it_is_asked(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
