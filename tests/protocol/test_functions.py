@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import functools
 import json
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
 
 import msgspec
@@ -85,7 +86,6 @@ TYPES: list[tuple[Any, Any, Any, Any]] = [
     (Unit, UNIT, "kelvin", Unit.KELVIN),
     (Size, {"title": "Size", "type": "integer", "enum": [1, 2]}, 2, Size.LARGE),
     (Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}, "b", "b"),
-    (Literal["a", 1], {"enum": [1, "a"]}, 1, 1),
     (Optional[int], {"anyOf": [{"type": "integer"}, NULL]}, None, None),  # noqa: UP045
     (str | None, {"anyOf": [{"type": "string"}, NULL]}, "a", "a"),
     (int | str, {"anyOf": [{"type": "integer"}, {"type": "string"}]}, "5", "5"),
@@ -131,6 +131,17 @@ def sorted_any_of(schema: Any) -> Any:
     if "anyOf" in schema:
         return {**schema, "anyOf": sorted(schema["anyOf"], key=lambda one: one["type"])}
     return schema
+
+
+MSGSPEC = tuple(map(int, metadata.version("msgspec").split(".")[:2]))
+
+
+@pytest.mark.skipif(MSGSPEC < (0, 22), reason="msgspec before 0.22 cannot sort the values")
+def test_values_of_several_types_have_no_type() -> None:
+    tool = FunctionTool(function_of(Literal["a", 1]))
+    properties = tool.declaration.parameters_json_schema["properties"]
+    assert properties["value"] == {"enum": [1, "a"]}
+    assert tool.parse(FunctionCall(args={"value": 1})) == {"value": 1}
 
 
 def test_all_that_a_declaration_says() -> None:
