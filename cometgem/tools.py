@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Confirm", "OnToolError", "RunningCalls", "ToolOptions", "ToolRunner"]
 
+# Of plain functions at the same time, unless ``concurrency`` says more; as many as anyio has.
+_THREADS = 40
+
 OnToolError: TypeAlias = Literal["raise", "report"]
 
 Confirm: TypeAlias = Callable[[FunctionCall], bool | str | Awaitable[bool | str]]
@@ -90,7 +93,9 @@ class ToolRunner:
         named = [tool for tool in declared(tools) if isinstance(tool, FunctionTool)]
         self._tools = {tool.name: tool for tool in named}
         self._confirm = confirm
-        self._concurrency = math.inf if concurrency is None else concurrency
+        self._concurrency = concurrency
+        # Of its own: a thread that hangs after its timeout would take one from everybody.
+        self._threads = anyio.CapacityLimiter(concurrency or _THREADS)
 
     async def run(self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]) -> None:
         """Answer all calls, and hand each answer over as it is ready.
@@ -103,20 +108,25 @@ class ToolRunner:
             await self._run_all(calls, done)
         except BaseExceptionGroup as group:
             failure = _first(group)
-        if failure is not None:
-            raise failure
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            del failure  # a cycle, by way of its traceback
 
     async def _run_all(
         self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]
     ) -> None:
-        limiter = anyio.CapacityLimiter(self._concurrency)
+        limiter = anyio.CapacityLimiter(self._concurrency or math.inf)
 
         async def work(at: int, tool: FunctionTool, arguments: dict[str, Any]) -> None:
             async with limiter:
                 try:
-                    response = await _run(tool, arguments, calls[at])
+                    response = await self._run_one(tool, arguments, calls[at])
                 except ToolError as error:
-                    response = self._reported(error)
+                    if not self.reports:
+                        raise
+                    response = _error_response(calls[at], str(error))
             done(Answer(at, response))
 
         async with anyio.create_task_group() as group:
@@ -124,7 +134,9 @@ class ToolRunner:
                 try:
                     tool, arguments = self._find(call)
                 except ToolError as error:
-                    done(Answer(at, self._reported(error)))
+                    if not self.reports:
+                        raise
+                    done(Answer(at, _error_response(call, str(error))))
                     continue
                 if (refusal := await self._refusal(call)) is None:
                     group.start_soon(work, at, tool, arguments)
@@ -142,7 +154,7 @@ class ToolRunner:
     async def _refusal(self, call: FunctionCall) -> str | None:
         if self._confirm is None:
             return None
-        verdict = await _call(self._confirm, call)
+        verdict = await self._call(self._confirm, call)
         if verdict is True:
             return None
         if verdict is False:
@@ -151,10 +163,35 @@ class ToolRunner:
             return verdict
         raise ConfigurationError(f"confirm must return True, False or a reason, got {verdict!r}")
 
-    def _reported(self, error: ToolError) -> FunctionResponse:
-        if not self.reports:
-            raise error
-        return _error_response(error.call, str(error))
+    async def _run_one(
+        self, tool: FunctionTool, arguments: dict[str, Any], call: FunctionCall
+    ) -> FunctionResponse:
+        result = None
+        with anyio.move_on_after(tool.timeout) as time:
+            try:
+                result = await self._call(partial(tool.function, **arguments))
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                raise ToolError(call, "was cancelled from within") from None
+            except Exception as error:
+                raise ToolError(call, f"raised {type(error).__name__}: {error}") from error
+        if time.cancelled_caught:
+            raise ToolTimeoutError(call, tool.timeout or 0.0)
+        try:
+            return tool.response(call, result)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ToolError(call, f"returned what is no JSON: {error}") from error
+
+    async def _call(self, function: Callable[..., object], *arguments: object) -> object:
+        """Call it in a worker thread, unless it is async; a thread that hangs is left behind."""
+        if _is_async(function):
+            result = function(*arguments)
+        else:
+            result = await anyio.to_thread.run_sync(
+                function, *arguments, abandon_on_cancel=True, limiter=self._threads
+            )
+        return await result if inspect.isawaitable(result) else result
 
 
 class RunningCalls:
@@ -162,10 +199,9 @@ class RunningCalls:
 
     def __init__(self, runner: ToolRunner, calls: Sequence[FunctionCall]) -> None:
         self._answers: dict[int, FunctionResponse] = {}
-        self._outcomes: asyncio.Queue[Answer | BaseException | None] = asyncio.Queue()
-        self._task = asyncio.create_task(runner.run(calls, self._outcomes.put_nowait))
-        # Not at the task's own end: it may be cancelled before its beginning.
-        self._task.add_done_callback(partial(_put_last, self._outcomes))
+        self._outcomes: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
+        self._task = asyncio.create_task(_run_into(self._outcomes, runner, calls))
+        self._task.add_done_callback(partial(_tell_cancelled, self._outcomes))
 
     def __del__(self) -> None:
         self._task.cancel()
@@ -183,12 +219,15 @@ class RunningCalls:
             ClientClosedError: This was closed meanwhile.
         """
         outcome = await self._outcomes.get()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        if outcome is None:
-            return None
-        self._answers[outcome.at] = outcome.response
-        return outcome.response
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome is None:
+                return None
+            self._answers[outcome.at] = outcome.response
+            return outcome.response
+        finally:
+            del outcome  # a cycle, by way of its traceback
 
     def cancel(self) -> None:
         """Cancel what still runs."""
@@ -199,43 +238,26 @@ class RunningCalls:
         await asyncio.wait([self._task])
 
 
-def _put_last(
-    outcomes: asyncio.Queue[Answer | BaseException | None], task: asyncio.Task[None]
+async def _run_into(
+    outcomes: asyncio.Queue[Answer | Exception | None],
+    runner: ToolRunner,
+    calls: Sequence[FunctionCall],
 ) -> None:
+    # No error is left to the task: it would keep it, and by its traceback the stream.
+    try:
+        await runner.run(calls, outcomes.put_nowait)
+    except Exception as error:  # noqa: BLE001  it is raised where the answers are awaited
+        outcomes.put_nowait(error)
+    else:
+        outcomes.put_nowait(None)
+
+
+def _tell_cancelled(
+    outcomes: asyncio.Queue[Answer | Exception | None], task: asyncio.Task[None]
+) -> None:
+    """Wake who waits, also where the task was cancelled before its first step."""
     if task.cancelled():
         outcomes.put_nowait(ClientClosedError("closed while its tools were running"))
-    else:
-        outcomes.put_nowait(task.exception())
-
-
-async def _run(
-    tool: FunctionTool, arguments: dict[str, Any], call: FunctionCall
-) -> FunctionResponse:
-    result = None
-    with anyio.move_on_after(tool.timeout) as time:
-        try:
-            result = await _call(partial(tool.function, **arguments))
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            raise ToolError(call, "was cancelled from within") from None
-        except Exception as error:
-            raise ToolError(call, f"raised {type(error).__name__}: {error}") from error
-    if time.cancelled_caught:
-        raise ToolTimeoutError(call, tool.timeout or 0.0)
-    try:
-        return tool.response(call, result)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ToolError(call, f"returned what is no JSON: {error}") from error
-
-
-async def _call(function: Callable[..., object], *arguments: object) -> object:
-    """Call it in a worker thread, unless it is async; a thread that hangs is left behind."""
-    if _is_async(function):
-        result = function(*arguments)
-    else:
-        result = await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
-    return await result if inspect.isawaitable(result) else result
 
 
 def _is_async(function: object) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,9 +14,12 @@ from calling import MODEL, Tools, call, calling, read
 from cometgem import (
     Client,
     ClientClosedError,
+    CometGemError,
     ConversationStream,
     FunctionCall,
     FunctionResponse,
+    FunctionTool,
+    GenerateContentResponse,
 )
 from cometgem.testing import FakeServer, Reply
 
@@ -169,3 +174,54 @@ async def test_it_goes_on_after_a_function_was_cancelled(
         await read(client.run_tools(MODEL, "Hi", tools=[tools.wait]))
     assert tools.ended == ["a cancelled"]
     assert (await client.generate_content(MODEL, "Hi")).text == "Hi"
+
+
+async def by_error(stream: ConversationStream[ConversationItem]) -> None:
+    with pytest.raises(CometGemError):
+        await read(stream)
+
+
+async def by_break(stream: ConversationStream[ConversationItem]) -> None:
+    async for item in stream:
+        if not isinstance(item, GenerateContentResponse):
+            break
+
+
+async def to_the_end(stream: ConversationStream[ConversationItem]) -> None:
+    await stream.get_final_response()
+
+
+@pytest.mark.parametrize(
+    ("replies", "leave"),
+    [
+        ([calling(call("fail", {"why": "no"}))], by_error),
+        ([calling(call("nothing", {}))], by_error),
+        ([calling(call("get_weather", {}))], by_error),
+        ([calling(call("get_weather", {"city": "a"})), Reply.error(400)], by_error),
+        ([calling(call("get_weather", {"city": "a"})), Reply.text("a").then_reset()], by_error),
+        ([calling(call("wait", {"name": "a"}))], leave_by_cancel),
+        ([calling(call("wait", {"name": "a"}))], by_break),
+        ([calling(call("get_weather", {"city": "a"}))], to_the_end),
+    ],
+)
+async def test_no_collector_has_to_run(
+    client: Client,
+    fake_server: FakeServer,
+    tools: Tools,
+    replies: list[Reply],
+    leave: Callable[[ConversationStream[ConversationItem]], Awaitable[None]],
+) -> None:
+    fake_server.add(*replies)
+    gc.collect()
+    gc.disable()
+    try:
+        stream = client.run_tools(
+            MODEL, "Hi", tools=[tools.wait, tools.get_weather, FunctionTool(tools.fail)]
+        )
+        live = weakref.ref(stream)
+        await leave(stream)
+        del stream
+        await asyncio.sleep(0)
+        assert live() is None
+    finally:
+        gc.enable()
