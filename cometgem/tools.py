@@ -95,7 +95,7 @@ class ToolRunner:
         self._confirm = confirm
         self._concurrency = concurrency
         # Of its own: a thread that hangs after its timeout would take one from everybody.
-        self._threads = anyio.CapacityLimiter(concurrency or _THREADS)
+        self._threads = anyio.CapacityLimiter(max(concurrency or 0, _THREADS))
 
     async def run(self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]) -> None:
         """Answer all calls, and hand each answer over as it is ready.
