@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import anyio
-import anyio.to_thread
 
 from cometgem.errors import (
     ClientClosedError,
@@ -188,7 +187,9 @@ class ToolRunner:
         if _is_async(function):
             result = function(*arguments)
         else:
-            result = await anyio.to_thread.run_sync(
+            from anyio.to_thread import run_sync  # noqa: PLC0415  only for plain functions
+
+            result = await run_sync(
                 function, *arguments, abandon_on_cancel=True, limiter=self._threads
             )
         return await result if inspect.isawaitable(result) else result

@@ -10,9 +10,10 @@ import re
 
 __all__ = ["read_docstring"]
 
-_SECTION = re.compile(r"(Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?|Notes?):\s*")
+# Compiled when the first function is declared.
+_SECTION = r"(Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?|Notes?):\s*"
 _ARGS = ("Args", "Arguments", "Parameters")
-_ARGUMENT = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
+_ARGUMENT = r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)"
 
 
 def read_docstring(docstring: str | None) -> tuple[str, dict[str, str]]:
@@ -20,7 +21,7 @@ def read_docstring(docstring: str | None) -> tuple[str, dict[str, str]]:
     lines = inspect.cleandoc(docstring or "").splitlines()
     summary: list[str] = []
     for line in lines:
-        if not line.strip() or _SECTION.fullmatch(line):
+        if not line.strip() or re.fullmatch(_SECTION, line):
             break
         summary.append(line.strip())
     return " ".join(summary), _arguments(lines)
@@ -33,11 +34,11 @@ def _arguments(lines: list[str]) -> dict[str, str]:
     for line in lines:
         indent = len(line) - len(line.lstrip())
         if indent == 0 and line:
-            section = _SECTION.fullmatch(line)
+            section = re.fullmatch(_SECTION, line)
             inside, margin = section is not None and section[1] in _ARGS, 0
         elif inside and line:
             margin = margin or indent
-            argument = _ARGUMENT.fullmatch(line.strip()) if indent <= margin else None
+            argument = re.fullmatch(_ARGUMENT, line.strip()) if indent <= margin else None
             if argument is not None:
                 words = said.setdefault(argument[1], [argument[2]])
             else:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["FunctionTool", "ToolLike", "declared", "tools_to_wire"]
 
 # https://ai.google.dev/api/caching#FunctionDeclaration
-_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}")
+_NAME = r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}"
 
 
 # msgspec leaves the type of an enum out, some models want it.
@@ -179,7 +179,7 @@ def _function_tool(item: object, at: int) -> FunctionTool:
 
 
 def _check_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise ConfigurationError(
             f"{name!r} is no name for a tool: give FunctionTool(..., name=...), up to 128 letters,"
             " digits and _:.- after a letter"

@@ -9,7 +9,6 @@ the pen and an error; one that is not like any passes, since the API is newer th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import SequenceMatcher
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -112,6 +111,8 @@ def _unknown_key(name: object, keys: dict[str, _Key], struct: type[Struct], wher
 def _likeness(one: str, other: str) -> float:
     if abs(len(one) - len(other)) > _SLIP:
         return 0.0
+    from difflib import SequenceMatcher  # noqa: PLC0415  for those who misspell
+
     return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 

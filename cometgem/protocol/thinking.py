@@ -53,7 +53,8 @@ _RULES = (
 )
 _NEWEST = next(rule for rule in reversed(_RULES) if not rule.family)
 
-_GENERATION = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])(?:-(flash-lite|pro)\b)?")
+# Compiled when the first wish comes: not everybody has one.
+_GENERATION = r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])(?:-(flash-lite|pro)\b)?"
 
 
 def thinking_config(
@@ -120,7 +121,7 @@ def _is_wish(thinking: object) -> bool:
 
 
 def _rule(model: str) -> _Rule:
-    name = _GENERATION.search(model.lower())
+    name = re.search(_GENERATION, model.lower())
     if name is None:
         return _NEWEST
     generation = int(name[1]), int(name[2] or 0)

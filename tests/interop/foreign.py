@@ -50,12 +50,12 @@ class Foreign:
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
-def program(*variables: str) -> list[str]:
-    """Return what the environment says a server is started with, or skip."""
-    missing = [variable for variable in variables if variable not in os.environ]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not set: see the step interop in .ci/run")
-    return [os.environ[variable] for variable in variables]
+def program(variable: str, install: str) -> str:
+    """Return what a module's server is started with, or skip the module and say how to get it."""
+    if variable not in os.environ:
+        reason = f"{variable} is not set: {install}; or run .ci/run interop"
+        pytest.skip(reason, allow_module_level=True)
+    return os.environ[variable]
 
 
 @contextlib.contextmanager

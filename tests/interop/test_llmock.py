@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from cometgem import (
     APITimeoutError,
     Client,
     Content,
+    FunctionCall,
     FunctionResponse,
+    FunctionTool,
     Part,
     RateLimitError,
     ResponseDecodeError,
@@ -20,7 +23,9 @@ from cometgem import (
     StreamInterruptedError,
     StreamTruncatedError,
     Timeouts,
+    ToolArgumentsError,
     ToolError,
+    UnknownToolError,
 )
 from cometgem.protocol.codec import encode
 
@@ -29,15 +34,19 @@ if TYPE_CHECKING:
 
     from interop.foreign import Foreign
 
+LLMOCK = program(
+    "INTEROP_LLMOCK",
+    "pip install llmock==0.2.2 in an environment of its own, since it is a pytest plugin, too, and"
+    " set it to its bin/llmock",
+)
 MODEL = "gemini-2.5-flash"
 ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Foreign]:
-    (llmock,) = program("INTEROP_LLMOCK")
     options = ["--host", "127.0.0.1", "--port", "0", "--tool-mode", "off"]
-    with running([llmock, "serve", *options], "/health", "/gemini") as server:
+    with running([LLMOCK, "serve", *options], "/health", "/gemini") as server:
         yield server
 
 
@@ -63,10 +72,14 @@ def fault(kind: str, **more: Any) -> dict[str, Any]:
     return {"type": "stream_fault", "kind": kind, "after_chunks": 3, **more}
 
 
+def requests(server: Foreign) -> list[Any]:
+    found: list[Any] = server.get("/_llmock/requests")["requests"]
+    return found
+
+
 def bodies(server: Foreign) -> list[Any]:
     """What was sent, as it was sent."""
-    sent = [request["body"] for request in server.get("/_llmock/requests")["requests"]]
-    return [json.loads(body) if isinstance(body, str) else body for body in sent]
+    return [request["body"] for request in requests(server)]
 
 
 def wire(turns: list[Content]) -> Any:
@@ -86,11 +99,16 @@ async def test_a_single_call_says_what_a_stream_says(client: Client, server: For
     stream = client.stream_generate_content(MODEL, "Hi")
     chunks = [chunk.text async for chunk in stream]
     assert chunks == ["Hello ", "from ", "another ", "server."]
-    for response in (single, stream.snapshot):
-        assert response.text == "Hello from another server."
-        assert response.finish_reason == "STOP"
-        assert response.usage_metadata is not None
-        assert response.usage_metadata.total_token_count
+    assert single.text == "Hello from another server."
+    assert single.finish_reason == "STOP"
+    # llmock counts by a rule of its own.
+    assert single.usage_metadata is not None
+    assert single.usage_metadata.total_token_count
+    assert stream.snapshot.candidates == single.candidates
+    assert stream.snapshot.usage_metadata == single.usage_metadata
+    assert stream.snapshot.model_version == MODEL
+    sent = [{"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}] * 2
+    assert bodies(server) == sent
 
 
 async def test_two_rounds(client: Client, server: Foreign) -> None:
@@ -107,15 +125,31 @@ async def test_two_rounds(client: Client, server: Foreign) -> None:
     ]  # fmt: skip
 
 
-async def test_parallel_calls_are_answered_in_order(client: Client, server: Foreign) -> None:
+async def test_parallel_calls_are_answered_in_their_order_whichever_is_ready_first(
+    client: Client, server: Foreign
+) -> None:
+    rome = asyncio.Event()
+
+    async def get_weather(city: str) -> str:
+        """Look up the weather; of Rome first."""
+        await (rome.wait() if city == "Bath" else asyncio.sleep(0))
+        rome.set()
+        return f"rain in {city}"
+
     script(server, reply("Both.", "Bath", "Rome"), reply("Wet."))
-    stream = client.run_tools(MODEL, "Umbrella?", tools=[get_weather])
-    assert (await stream.get_final_response()).text == "Wet."
-    assert [part.function_response for part in stream.turns[1].parts] == [
-        FunctionResponse(name="get_weather", response={"result": "rain in Bath"}),
-        FunctionResponse(name="get_weather", response={"result": "rain in Rome"}),
+    stream = client.run_tools(MODEL, "Umbrella?", tools=[FunctionTool(get_weather, timeout=10)])
+    ready = [item async for item in stream if isinstance(item, FunctionResponse)]
+    bath = FunctionResponse(name="get_weather", response={"result": "rain in Bath"})
+    rome_s = FunctionResponse(name="get_weather", response={"result": "rain in Rome"})
+    assert ready == [rome_s, bath]
+    assert stream.snapshot.text == "Wet."
+    sent = bodies(server)[1]["contents"]
+    assert [[*part] for part in sent[1]["parts"]] == [["text"], ["functionCall"], ["functionCall"]]
+    assert sent[2]["parts"] == [
+        {"functionResponse": {"name": "get_weather", "response": {"result": "rain in Bath"}}},
+        {"functionResponse": {"name": "get_weather", "response": {"result": "rain in Rome"}}},
     ]
-    assert bodies(server)[1]["contents"][1:] == wire(stream.turns[:2])
+    assert sent[1:] == wire(stream.turns[:2])
 
 
 async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
@@ -124,7 +158,26 @@ async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
     script(server, reply("", "Nowhere"))
     with pytest.raises(ToolError, match="raised ValueError: there is no such city"):
         await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
-    assert len(bodies(server)) == 1
+    assert len(requests(server)) == 1
+
+
+async def test_a_call_of_what_was_not_declared_ends_it(client: Client, server: Foreign) -> None:
+    script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "unknown_tool"})
+    with pytest.raises(UnknownToolError) as caught:
+        await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
+    assert caught.value.call == FunctionCall(name="llmock_unknown_tool", args={"city": "Bath"})
+    assert caught.value.known == ["get_weather"]
+    assert len(requests(server)) == 1
+
+
+async def test_a_call_without_the_arguments_it_needs_is_not_run(
+    client: Client, server: Foreign
+) -> None:
+    script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "malformed_arguments"})
+    with pytest.raises(ToolArgumentsError) as caught:
+        await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
+    assert caught.value.call == FunctionCall(name="get_weather", args={})
+    assert len(requests(server)) == 1
 
 
 async def test_a_failing_tool_is_reported(client: Client, server: Foreign) -> None:
@@ -138,29 +191,63 @@ async def test_a_failing_tool_is_reported(client: Client, server: Foreign) -> No
     ]
 
 
-async def test_a_chat_sends_its_history_and_its_signatures(client: Client, server: Foreign) -> None:
+async def test_a_chat_sends_its_history(client: Client, server: Foreign) -> None:
     script(server, reply("", "Bath"), reply("Rain."), reply("Fine."))
-    signed = Part(text="Ask.", thought_signature="AZ+/_-==")
-    history = [Content(role="user", parts=[Part(text="Hi")]), Content(role="model", parts=[signed])]
-    chat = client.chat(MODEL, history=history, tools=[get_weather], system_instruction="Be brief.")
+    chat = client.chat(MODEL, tools=[get_weather], system_instruction="Be brief.")
     assert (await chat.send("Umbrella?")).text == "Rain."
     async with chat.stream("Thanks") as stream:
-        assert "".join([text async for text in stream.text_stream]) == "Fine."
+        assert [text async for text in stream.text_stream] == ["Fine."]
     sent = bodies(server)
-    assert [len(body["contents"]) for body in sent] == [3, 5, 7]
+    assert [len(body["contents"]) for body in sent] == [1, 3, 5]
     for body in sent:
         assert body["contents"] == wire(chat.history[: len(body["contents"])])
-        assert body["contents"][1]["parts"][0]["thoughtSignature"] == "AZ+/_-=="
         assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert wire(chat.history[3:]) == [
+        {"role": "model", "parts": [{"text": "Rain."}]},
+        {"role": "user", "parts": [{"text": "Thanks"}]},
+        {"role": "model", "parts": [{"text": "Fine."}]},
+    ]
 
 
-async def test_too_often_then_again(client: Client, server: Foreign) -> None:
+# Standard and URL-safe base64, padded and not, and what is no base64: none of it is looked into.
+SIGNATURES = ["AZ+/09az==", "AZ-_09az", "no base64 \u00e9 \U0001f30d"]
+
+
+async def test_signatures_in_a_chats_history_go_out_as_they_are(
+    client: Client, server: Foreign
+) -> None:
+    script(server, reply("Both.", "Bath"), reply("Rain."), reply("Dry."), reply("Gladly."))
+    chat = client.chat(MODEL, tools=[get_weather])
+    await chat.send("Umbrella?")
+    said, called = chat.history[1].parts
+    said.thought_signature, called.thought_signature, last = SIGNATURES
+    chat.history[3].parts.append(Part(text="", thought_signature=last))
+    await chat.send("And tomorrow?")
+    async with chat.stream("Thanks") as stream:
+        await stream.get_final_response()
+    for sent in bodies(server)[2:]:
+        model, again = sent["contents"][1], sent["contents"][3]
+        parts = [*model["parts"], *again["parts"]]
+        assert [part.get("thoughtSignature") for part in parts] == [*SIGNATURES[:2], None, last]
+        assert parts[3] == {"text": "", "thoughtSignature": last}
+        assert sent["contents"] == wire(chat.history[: len(sent["contents"])])
+
+
+async def test_too_often_is_tried_again_after_the_time_that_the_server_asks_for(
+    client: Client, server: Foreign
+) -> None:
+    # Retry-After is in whole seconds: llmock rounds up.
     busy = {"type": "fail", "status": 429, "retry_after": 0.5, "message": "Slow down."}
     script(server, busy, busy, reply("Here I am."))
-    with pytest.raises(RateLimitError, match="Slow down") as caught:
+    with pytest.raises(RateLimitError) as caught:
         await client.generate_content(MODEL, "Hi", retry=ONCE)
-    assert caught.value.retry_after == 1
+    error = caught.value
+    assert (error.status, error.code, error.message) == (429, "RESOURCE_EXHAUSTED", "Slow down.")
+    assert error.retry_after == 1
     assert (await client.generate_content(MODEL, "Hi")).text == "Here I am."
+    _, refused, answered = requests(server)
+    assert (refused["status"], answered["status"]) == (429, 200)
+    assert answered["started_at"] - refused["started_at"] >= 1
 
 
 @pytest.mark.parametrize(
@@ -180,17 +267,47 @@ async def test_a_broken_stream(
     assert caught.value.partial.text == "This is cut "  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("kind", ["disconnect", "truncate"])
+async def test_a_stream_that_breaks_before_its_first_chunk_is_tried_again(
+    client: Client, server: Foreign, kind: str
+) -> None:
+    script(server, fault(kind, after_chunks=0), reply("Never sent."), reply("Here I am."))
+    final = await client.stream_generate_content(MODEL, "Hi").get_final_response()
+    assert final.text == "Here I am."
+    assert len(requests(server)) == 2
+
+
 async def test_a_stall(client: Client, server: Foreign) -> None:
-    script(server, reply("This comes in the middle of time."), fault("stall", stall_seconds=20))
+    script(server, reply("This comes in the middle of time."), fault("stall", stall_seconds=60))
     timeouts = Timeouts(stall=0.5)
     with pytest.raises(APITimeoutError) as caught:
         await client.stream_generate_content(MODEL, "Hi", timeouts=timeouts).get_final_response()
-    assert (caught.value.phase, caught.value.chunks) == ("stall", 3)
+    error = caught.value
+    assert (error.phase, error.seconds, error.chunks) == ("stall", 0.5, 3)
+    assert error.partial is not None
+    assert error.partial.text == "This comes in "
 
 
-async def test_it_goes_on_after_a_break(client: Client, server: Foreign) -> None:
-    script(server, reply("One two three."), reply("Hello again."))
+async def test_a_single_call_that_takes_too_long(client: Client, server: Foreign) -> None:
+    # Not longer: llmock sleeps to the end, before it ends itself, too.
+    script(server, {"type": "delay", "seconds": 2}, reply("Late."))
+    with pytest.raises(APITimeoutError) as caught:
+        await client.generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.5))
+    assert (caught.value.phase, caught.value.seconds) == ("stall", 0.5)
+
+
+async def test_the_server_sees_a_break_and_the_client_goes_on(
+    client: Client, server: Foreign
+) -> None:
+    stalled = fault("stall", stall_seconds=60)
+    script(server, stalled, reply("One two three four."), reply("Hello again."))
     async for chunk in client.stream_generate_content(MODEL, "Hi"):
         assert chunk.text == "One "
         break
     assert (await client.generate_content(MODEL, "Hi")).text == "Hello again."
+    async with asyncio.timeout(30):
+        while len(requests(server)) < 2:  # those that have ended
+            await asyncio.sleep(0.05)
+    left, answered = requests(server)
+    assert (left["stream"], left["completed"]) == (True, False)
+    assert (answered["stream"], answered["completed"]) == (False, True)
