@@ -78,6 +78,8 @@ class Chat(Generic[ItemT_co]):
         self._keep_thoughts = keep_thoughts
         self._busy = False
         self._unfinished: list[Content] = []
+        # What can never work is refused now, not after something was typed.
+        converse(client, model, "Hi", self._tools, options)
 
     def __repr__(self) -> str:
         return f"<Chat with {self.model}, turns={len(self.history)}>"

@@ -242,7 +242,8 @@ class Client:
             **options: See ``ToolOptions``; they go with each turn.
 
         Raises:
-            ConfigurationError: A tool or the history can never work.
+            ConfigurationError: An argument that can never work.
+            ClientClosedError: The client is closed.
         """
         return Chat(
             self,

@@ -467,12 +467,22 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
     [
         ({"history": [5]}, "contents[0] must be a str"),
         ({"tools": [5]}, "tools[0] must be a function"),
+        ({"model": "a/b"}, "'a/b' is no model name"),
+        ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
+        ({"thinking": "off"}, "'gemini-3-flash-preview' cannot do thinking='off'"),
+        ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
 )
-async def test_bad_input(client: Client, options: Any, sentence: str) -> None:
+async def test_bad_input_is_refused_at_once(client: Client, options: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        client.chat(MODEL, **options)
+        client.chat(**({"model": MODEL} | options))
     assert str(caught.value).startswith(sentence)
+
+
+async def test_an_option_that_does_not_exist(client: Client) -> None:
+    options: Any = {"tool": []}
+    with pytest.raises(TypeError, match="'tool' is no option"):
+        client.chat(MODEL, **options)
 
 
 async def test_bad_input_is_no_turn(client: Client, fake_server: FakeServer) -> None:
