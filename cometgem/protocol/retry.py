@@ -30,7 +30,8 @@ class RetryPolicy(Struct, frozen=True):
     has been handed out.
 
     Args:
-        attempts: Requests in all; 1 turns retries off.
+        attempts: Requests in all; 1 turns retries off. One on a kept connection that turned out to
+            be closed is not counted: it is sent again at once, on a new one.
         initial: Seconds, the bound of the first wait.
         maximum: Seconds, the bound of every wait.
 
