@@ -36,7 +36,7 @@ class Attempts:
         streamed: bool,
     ) -> None:
         self._transport = transport
-        self._request = request
+        self._request: Request | None = request
         self._timeouts = timeouts
         self._retry = retry
         self._streamed = streamed
@@ -45,6 +45,8 @@ class Attempts:
 
     async def send(self) -> Reply:
         """Send the request once."""
+        if self._request is None:
+            raise RuntimeError("nothing is sent after the first chunk")
         if self._total_at is None and self._timeouts.total is not None:
             self._total_at = asyncio.get_running_loop().time() + self._timeouts.total
         self._sent += 1
@@ -62,6 +64,10 @@ class Attempts:
                 if delay is None or self._too_long(delay):
                     raise
             await anyio.sleep(delay)
+
+    def forget_request(self) -> None:
+        """Let the request go, which may be megabytes: after the first chunk none is sent again."""
+        self._request = None
 
     def conceal_key(self, error: CometGemError) -> None:
         """Take the API key out of an error, where a server echoed it."""

@@ -215,10 +215,12 @@ class GenerateContentStream:
         self._unread = None
         reply = self._opened()
         try:
-            return await self._read(reply)
+            chunk = await self._read(reply)
         except CometGemError:
             reply.close()
             raise
+        self._attempts.forget_request()
+        return chunk
 
     async def _read(self, reply: Reply) -> GenerateContentResponse:
         reply.start_waiting()

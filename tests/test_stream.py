@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -353,3 +354,22 @@ async def test_a_timer_that_fires_early_names_its_own_limit() -> None:
     ):
         deadline = Deadline(timeouts, begun + 9, streamed=streamed)
         assert deadline.error().phase == phase
+
+
+async def test_a_large_request_is_let_go_with_the_first_chunk(
+    client: Client, fake_server: FakeServer
+) -> None:
+    def held() -> int:
+        mine = tracemalloc.Filter(inclusive=True, filename_pattern="*cometgem/protocol/*")
+        traces = tracemalloc.take_snapshot().filter_traces([mine]).traces
+        return sum(trace.size for trace in traces)
+
+    fake_server.add(Reply.text("a", "b").then_stall())
+    tracemalloc.start()
+    try:
+        async with client.stream_generate_content(MODEL, "x" * 4_000_000) as stream:
+            assert held() > 4_000_000  # it may have to be sent again
+            await anext(stream)
+            assert held() < 1_000_000
+    finally:
+        tracemalloc.stop()
