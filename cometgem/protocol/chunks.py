@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from cometgem.errors import EventTooLargeError, ResponseDecodeError, StreamTruncatedError
-from cometgem.protocol.codec import decode_chunk, excerpt, parse_json
+from cometgem.protocol.codec import decode_chunk, excerpt, is_cut, parse_json
 from cometgem.protocol.failure import event_failure, find_error
 from cometgem.protocol.sse import MAX_EVENT_SIZE, ServerSentEvent, SSEDecoder
 
@@ -112,11 +112,11 @@ class ChunkDecoder:
         return chunk
 
     def _decode_last(self, event: ServerSentEvent) -> GenerateContentResponse | None:
-        """Decode what the end of the body may have cut; where it is JSON, it is whole."""
+        """Decode what the end of the body may have cut."""
         try:
             return self._decode(event)
         except ResponseDecodeError as error:
-            if error.path:
+            if error.path or not is_cut(event.data):
                 raise
             raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
 

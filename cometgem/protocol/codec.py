@@ -18,13 +18,16 @@ from cometgem.types.response import GenerateContentResponse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXCERPT", "decode_chunk", "encode", "excerpt", "parse_json"]
+__all__ = ["EXCERPT", "decode_chunk", "encode", "excerpt", "is_cut", "parse_json"]
 
 EXCERPT = 200
 
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
+
+# Of JSON; half a "false" or half an escape is found at its beginning.
+_LONGEST_WORD = len(r"\u00e9")
 
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -54,6 +57,18 @@ def parse_json(data: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def is_cut(data: bytes) -> bool:
+    """Tell whether the bytes are JSON as far as they go, and stop before its end."""
+    text = data.decode("utf-8-sig", "replace").rstrip()
+    try:
+        json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        return error.msg.startswith("Unterminated") or error.pos >= len(text) - _LONGEST_WORD
+    except RecursionError:
+        pass
+    return False
 
 
 def excerpt(data: bytes) -> str:

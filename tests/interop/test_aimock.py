@@ -21,6 +21,7 @@ from cometgem import (
     GenerateContentResponse,
     Part,
     RateLimitError,
+    ResponseDecodeError,
     RetryPolicy,
     StreamInterruptedError,
     ToolError,
@@ -82,6 +83,7 @@ FIXTURES = [
            match={"sequenceIndex": 0}),
     answer("once more", {"content": "Here I am."}),
     answer("hang up", {"content": "Never sent."}, chaos={"disconnectRate": 1}),
+    answer("garbage", {"content": "Never sent."}, chaos={"malformedRate": 1}),
     answer("at length", {"content": "One two three four."}, chunkSize=4, latency=100),
     answer("cut", {"content": "This is cut in the middle."}, chunkSize=8, latency=20,
            truncateAfterChunks=3),
@@ -283,6 +285,18 @@ async def test_no_answer_at_all_is_tried_as_often_as_the_policy_says(
     with pytest.raises(APIConnectionError, match="closed before the answer came"):
         await client.stream_generate_content(MODEL, "hang up").get_final_response()
     assert requests(server) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_is_no_json_is_not_asked_for_again(
+    client: Client, server: Foreign, *, streamed: bool
+) -> None:
+    with pytest.raises(ResponseDecodeError, match="the server sent no JSON"):
+        if streamed:
+            await client.stream_generate_content(MODEL, "garbage").get_final_response()
+        else:
+            await client.generate_content(MODEL, "garbage")
+    assert requests(server) == 1
 
 
 async def test_a_cut_stream(client: Client) -> None:

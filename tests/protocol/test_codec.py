@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from cometgem.errors import ResponseDecodeError
-from cometgem.protocol.codec import EXCERPT, decode_chunk, encode, excerpt, parse_json
+from cometgem.protocol.codec import EXCERPT, decode_chunk, encode, excerpt, is_cut, parse_json
 
 # Something to mend in each payload of a test that wants it mended.
 SLOPPY = '"promptFeedback":{"safetyRatings":null},'
@@ -144,3 +144,27 @@ def test_deep_nesting_is_an_error_and_no_crash(data: bytes) -> None:
 )
 def test_parse_json(data: bytes, value: object) -> None:
     assert parse_json(data) == value
+
+
+WHOLE = b'{"a": [1.5e3, true, null, "b\\u00e9\\n", {"c": "\xc3\xa9"}], "d": false}'
+
+
+@pytest.mark.parametrize("length", range(1, len(WHOLE)))
+def test_json_that_stops_early_is_cut(length: int) -> None:
+    assert is_cut(WHOLE[:length])
+    assert is_cut(WHOLE[:length] + b"\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        WHOLE,
+        b"{malformed json: <<<chaos>>>}",
+        b"{'single': 'quotes all over'}",
+        b'{"a": 1} and what goes on behind it',
+        b"<html><body>not found</body></html>",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_json_is_not_cut(data: bytes) -> None:
+    assert not is_cut(data)
