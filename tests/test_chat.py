@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from calling import MODEL, WARM, Tools, call, calling
-from conformance import conformance_file
-from protocol.recorded import recorded
+from chatting import said, say, wire
 
 from cometgem import (
     BadRequestError,
@@ -19,41 +17,18 @@ from cometgem import (
     CometGemError,
     ConfigurationError,
     Content,
-    GenerateContentResponse,
     Part,
     StreamInterruptedError,
     StreamTruncatedError,
     ToolError,
     UsageMetadata,
 )
-from cometgem.protocol.codec import encode
 from cometgem.testing import FakeServer, Reply
-from cometgem.types import GoogleSearch, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
-
-
-def said(*texts: str) -> list[Content]:
-    """Turns of the user and the model, in turn."""
-    roles = ["user", "model"] * len(texts)
-    return [
-        Content(role=role, parts=[Part(text=text)])
-        for role, text in zip(roles, texts, strict=False)
-    ]
-
-
-def wire(turns: list[Content]) -> Any:
-    return json.loads(encode(turns))
-
-
-async def say(chat: Chat[Any], text: str, *, streamed: bool) -> GenerateContentResponse:
-    if not streamed:
-        return await chat.send(text)
-    async with chat.stream(text) as stream:
-        return await stream.get_final_response()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -332,100 +307,6 @@ async def test_usage_is_summed_over_all_requests(
         cached_content_token_count=9,
         total_token_count=76,
     )
-
-
-def answers(document: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, known) for name, known in document["files"].items() if not known["error"]]
-
-
-@pytest.mark.parametrize(("name", "known"), recorded("bodies/EXPECT.json", answers))
-async def test_every_recorded_answer_survives_json(
-    client: Client, fake_server: FakeServer, name: str, known: dict[str, Any]
-) -> None:
-    fake_server.add(Reply.recorded(conformance_file(f"bodies/{name}")), WARM)
-    chat = client.chat(MODEL)
-    final = await say(chat, "Hi", streamed=known["kind"] == "streaming")
-    assert [turn.role for turn in chat.history] == (["user", "model"] if final.parts else [])
-    again = Chat.from_json(chat.to_json(), client)
-    assert (again.history, again.usage) == (chat.history, chat.usage)
-    assert wire(again.history) == wire(chat.history)
-    await again.send("Go on")
-    assert fake_server.requests[1].body["contents"] == wire([*chat.history, *said("Go on")])
-
-
-async def test_json_gives_the_chat_back(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    fake_server.add(
-        calling(call("get_weather", {"city": "a"}) | {"thoughtSignature": "c2ln"}), WARM, WARM, WARM
-    )
-    chat = client.chat(MODEL, tools=[tools.get_weather], system_instruction=["Be", "brief."])
-    await chat.send("Hi")
-    again = Chat.from_json(chat.to_json(), client, tools=[tools.get_weather])
-    assert (again.model, again.history, again.usage) == (chat.model, chat.history, chat.usage)
-    assert again.to_json() == chat.to_json()
-    await chat.send("And?")
-    await again.send("And?")
-    assert fake_server.requests[2].body == fake_server.requests[3].body
-    other = Chat.from_json(chat.to_json().encode(), client, system_instruction="Sing.")
-    assert other.options["system_instruction"] == "Sing."
-
-
-async def test_json_that_is_no_chat(client: Client) -> None:
-    with pytest.raises(ConfigurationError, match="this is no chat's JSON"):
-        Chat.from_json("[]", client)
-
-
-async def test_a_fork_shares_nothing_that_changes(client: Client, fake_server: FakeServer) -> None:
-    instruction = Content(parts=[Part(text="Be brief.")])
-    search = Tool(google_search=GoogleSearch())
-    chat = client.chat(
-        MODEL,
-        tools=[search],
-        history=said("Hi", "Hello."),
-        system_instruction=instruction,
-        headers={"X-A": "1"},
-    )
-    fork = chat.fork()
-    assert (fork.model, fork.history, fork.options) == (chat.model, chat.history, chat.options)
-    fork.history[0].parts[0].text = "Changed"
-    fork.options["headers"]["X-A"] = "2"  # type: ignore[index]
-    fork.options["system_instruction"].parts[0].text = "Sing."  # type: ignore[union-attr]
-    fork.model = "gemini-other"
-    search.google_search = None
-    fake_server.add(WARM)
-    await fork.send("More")
-    assert fake_server.requests[0].body["tools"] == [{"googleSearch": {}}]
-    assert chat.history == said("Hi", "Hello.")
-    assert chat.options == {
-        "system_instruction": Content(parts=[Part(text="Be brief.")]),
-        "headers": {"X-A": "1"},
-    }
-    assert (chat.model, chat.usage) == (MODEL, UsageMetadata())
-    assert len(fork.history) == 4
-
-
-async def test_a_fork_may_go_on_during_a_turn(client: Client, fake_server: FakeServer) -> None:
-    fake_server.add(ENDLESS, WARM)
-    chat = client.chat(MODEL)
-    async with chat.stream("Hi") as stream:
-        await anext(stream)
-        fork = chat.fork()
-        await fork.send("Hi")
-    assert fork.history == said("Hi", "It is warm.")
-    assert chat.history == []
-
-
-async def test_a_fork_keeps_its_tools_and_what_they_belong_to(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    async def confirm(_: object) -> bool:
-        return True
-
-    fake_server.add(calling(call("get_weather", {"city": "a"})), WARM)
-    fork = client.chat(MODEL, tools=[tools.get_weather], confirm=confirm).fork()
-    await fork.send("Hi")
-    assert tools.begun == ["a"]
 
 
 async def test_options_of_one_turn(client: Client, fake_server: FakeServer) -> None:
