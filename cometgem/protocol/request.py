@@ -119,6 +119,7 @@ def build_request(
         TypeError: An option that does not exist.
     """
     _check_options(options)
+    segment = _model_segment(model)
     try:
         config = options.get("generation_config")
         if config is not None:
@@ -139,7 +140,7 @@ def build_request(
     }
     return Request(
         method="POST",
-        path=f"/v1beta/models/{_model_segment(model)}:{operation}{'?alt=sse' if streamed else ''}",
+        path=f"/v1beta/models/{segment}:{operation}{'?alt=sse' if streamed else ''}",
         headers={name: defaults[name] for name in defaults if name.lower() not in named} | headers,
         body=_write(encode, body),
         doubt=misfit(model, by_hand) if by_hand else None,

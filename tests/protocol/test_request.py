@@ -87,10 +87,11 @@ def test_what_is_no_model_name_is_refused(model: str) -> None:
     )
 
 
+@pytest.mark.parametrize("options", [{}, {"thinking": "low"}])
 @pytest.mark.parametrize("model", [None, 5, b"m"])
-def test_a_model_is_a_str(model: Any) -> None:
+def test_a_model_is_a_str(model: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="model must be a str, got "):
-        request(model)
+        request(model, **options)
 
 
 def test_headers_of_the_caller() -> None:
