@@ -71,7 +71,7 @@ class Chat(Generic[ItemT_co]):
     ) -> None:
         self.model: str = model
         self.options: ToolOptions = options
-        self.history: list[Content] = as_turns(history) if history else []
+        self.history: list[Content] = as_turns(history, "history") if history else []
         self.usage: UsageMetadata = UsageMetadata()
         self._client = client
         self._tools = None if tools is None else declared(tools)

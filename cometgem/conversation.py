@@ -21,8 +21,9 @@ from cometgem.errors import (
 )
 from cometgem.protocol.functions import declared
 from cometgem.protocol.history import add_usage, model_turn
+from cometgem.protocol.request import check_options
 from cometgem.stream import TextStream
-from cometgem.tools import RunningCalls, ToolRunner
+from cometgem.tools import RunningCalls, ToolOptions, ToolRunner
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from cometgem.protocol.functions import ToolLike
     from cometgem.protocol.request import GenerateOptions
     from cometgem.stream import GenerateContentStream
-    from cometgem.tools import ToolOptions
 
 __all__ = ["Caller", "ConversationItem", "ConversationStream", "converse"]
 
@@ -321,11 +321,13 @@ def converse(  # noqa: PLR0913  what a turn consists of
 
     Raises:
         ConfigurationError: An argument that can never work.
+        TypeError: An option that does not exist.
     """
+    check_options(options, ToolOptions.__annotations__)
     own: ToolOptions = {**options}
     rounds = own.pop("max_rounds", _MAX_ROUNDS)
-    if rounds < 1:
-        raise ConfigurationError(f"max_rounds={rounds}: give 1 or more")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ConfigurationError(f"max_rounds={rounds!r}: give 1 or more")
     on_error, confirm = own.pop("on_tool_error", "raise"), own.pop("confirm", None)
     concurrency = own.pop("concurrency", None)
     call = cast("GenerateOptions", own)

@@ -86,8 +86,10 @@ class ToolRunner:
     ) -> None:
         if on_error not in ("raise", "report"):
             raise ConfigurationError(f"on_tool_error={on_error!r}: give 'raise' or 'report'")
-        if concurrency is not None and concurrency < 1:
-            raise ConfigurationError(f"concurrency={concurrency}: give 1 or more, or None")
+        if concurrency is not None and not (isinstance(concurrency, int) and concurrency > 0):
+            raise ConfigurationError(f"concurrency={concurrency!r}: give 1 or more, or None")
+        if confirm is not None and not callable(confirm):
+            raise ConfigurationError(f"confirm={confirm!r}: give a function, or None")
         self.reports: bool = on_error == "report"
         named = [tool for tool in declared(tools) if isinstance(tool, FunctionTool)]
         self._tools = {tool.name: tool for tool in named}

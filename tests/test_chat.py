@@ -346,10 +346,11 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"history": [5]}, "contents[0] must be a str"),
+        ({"history": [5]}, "history[0] must be a str"),
         ({"tools": [5]}, "tools[0] must be a function"),
         ({"model": "a/b"}, "'a/b' is no model name"),
         ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
+        ({"history": 5}, "history must be a str"),
         ({"thinking": "off"}, "'gemini-3-flash-preview' cannot do thinking='off'"),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
@@ -362,7 +363,7 @@ async def test_bad_input_is_refused_at_once(client: Client, options: Any, senten
 
 async def test_an_option_that_does_not_exist(client: Client) -> None:
     options: Any = {"tool": []}
-    with pytest.raises(TypeError, match="'tool' is no option"):
+    with pytest.raises(TypeError, match=r"'tool' is no option; there are .*, max_rounds, "):
         client.chat(MODEL, **options)
 
 

@@ -296,7 +296,10 @@ async def test_a_thread_that_hangs_is_left_behind(client: Client, fake_server: F
     ("options", "sentence"),
     [
         ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
+        ({"max_rounds": "3"}, "max_rounds='3': give 1 or more"),
         ({"concurrency": 0}, "concurrency=0: give 1 or more, or None"),
+        ({"concurrency": "3"}, "concurrency='3': give 1 or more, or None"),
+        ({"confirm": True}, "confirm=True: give a function, or None"),
         ({"on_tool_error": "ignore"}, "on_tool_error='ignore': give 'raise' or 'report'"),
         ({"tools": 5}, "tools must be a list, got int"),
         ({"contents": ""}, "contents is an empty text: say something"),

@@ -19,15 +19,19 @@ Contents: TypeAlias = Turn | Sequence[Turn]
 _WANTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
 
 
-def contents_to_wire(contents: Contents) -> list[Any]:
+def contents_to_wire(contents: Contents, name: str = "contents") -> list[Any]:
     """Return the turns of a conversation; adjacent parts become one turn of the user.
+
+    Args:
+        contents: What is said.
+        name: The argument's, for the error.
 
     Raises:
         ConfigurationError: Nothing is said, or it is of another type.
     """
     turns: list[Any] = []
     spoken: list[Any] = []  # parts of the user's turn in the making
-    for where, item in _items(contents, "contents"):
+    for where, item in _items(contents, name):
         if not _is_content(item):
             if not spoken:
                 turns.append({"role": "user", "parts": spoken})

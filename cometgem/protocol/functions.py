@@ -66,7 +66,7 @@ class FunctionTool:
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        if timeout is not None and not timeout > 0:
+        if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
             raise ConfigurationError(f"timeout={timeout!r}: give seconds above 0, or None")
         self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
         self.function: Callable[..., object] = function

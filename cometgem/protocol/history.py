@@ -64,13 +64,17 @@ def read_transcript(text: str | bytes) -> Transcript:
         raise ConfigurationError(f"this is no chat's JSON: {error}") from error
 
 
-def as_turns(contents: Contents) -> list[Content]:
+def as_turns(contents: Contents, name: str = "contents") -> list[Content]:
     """Return what a caller says as turns; adjacent parts become one turn of the user.
+
+    Args:
+        contents: What is said.
+        name: The argument's, for the error.
 
     Raises:
         ConfigurationError: Nothing is said, or it is of another type.
     """
-    return _converted(contents_to_wire(contents), list[Content])
+    return _converted(contents_to_wire(contents, name), list[Content])
 
 
 def as_instruction(instruction: Contents) -> Content:

@@ -24,7 +24,7 @@ from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import ToolConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from cometgem.protocol.retry import RetryPolicy
     from cometgem.protocol.timeouts import Timeouts
@@ -36,6 +36,7 @@ __all__ = [
     "Request",
     "build_request",
     "check_headers",
+    "check_options",
 ]
 
 Operation = Literal["generateContent", "streamGenerateContent"]
@@ -118,7 +119,7 @@ def build_request(
         ConfigurationError: An argument that can never work.
         TypeError: An option that does not exist.
     """
-    _check_options(options)
+    check_options(options, GenerateOptions.__annotations__)
     segment = _model_segment(model)
     try:
         config = options.get("generation_config")
@@ -145,6 +146,20 @@ def build_request(
         body=_write(encode, body),
         doubt=misfit(model, by_hand) if by_hand else None,
     )
+
+
+def check_options(options: Mapping[str, Any], known: Collection[str]) -> None:
+    """Check the options' names.
+
+    Raises:
+        TypeError: One does not exist.
+    """
+    config_keys = GenerationConfig.__struct_fields__
+    for name in options:
+        if name in config_keys:
+            raise TypeError(f"{name!r} is no option: give generation_config={{{name!r}: ...}}")
+        if name not in known:
+            raise TypeError(f"{name!r} is no option; there are {', '.join(sorted(known))}")
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -189,16 +204,6 @@ def _body(contents: Contents, options: GenerateOptions, config: Any) -> Any:
     if (extra := options.get("extra_body")) is not None:
         return _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))
     return body
-
-
-def _check_options(options: GenerateOptions) -> None:
-    known = GenerateOptions.__annotations__
-    config_keys = GenerationConfig.__struct_fields__
-    for name in options:
-        if name in config_keys:
-            raise TypeError(f"{name!r} is no option: give generation_config={{{name!r}: ...}}")
-        if name not in known:
-            raise TypeError(f"{name!r} is no option; there are {', '.join(sorted(known))}")
 
 
 def _model_segment(model: str) -> str:

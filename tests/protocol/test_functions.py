@@ -297,8 +297,8 @@ def test_names_that_the_api_refuses(name: str) -> None:
         FunctionTool(find, name=name)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_timeouts_that_can_never_work(timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5"])
+def test_timeouts_that_can_never_work(timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^timeout="):
         FunctionTool(find, timeout=timeout)
 
