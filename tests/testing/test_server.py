@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import logging
+import socket
 import threading
 import time
 import urllib.request
@@ -347,3 +349,20 @@ def test_wait_blocks_until_it_is_stopped() -> None:
         assert stopping.is_set()
         timer.join()
     server.wait()
+
+
+def test_connections_that_come_while_it_stops_are_closed() -> None:
+    for _ in range(20):
+        server = FakeServer()
+        server.start()
+        comers = [socket.socket() for _ in range(20)]
+        try:
+            for comer in comers:
+                comer.settimeout(0)
+                comer.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2])))
+            server.stop()
+        finally:
+            for comer in comers:
+                comer.close()
+        assert server.open_connections == 0
+    gc.collect()  # what is left open says so, and warnings are errors
