@@ -63,10 +63,13 @@ def run_chat(  # noqa: PLR0913  one for each option of the command
     options = cast("ToolOptions", thinking or {})
     if system is not None:
         options["system_instruction"] = system
-    chat = client.chat(MODEL, **options) if load is None else load_chat(load, client, options)
-    if model is not None:
-        chat.model = model
-    _check(chat.model, chat.options)
+    if load is None:
+        chat = client.chat(MODEL if model is None else model, **options)
+    else:
+        chat = load_chat(load, client, {})
+        chat.model = chat.model if model is None else model
+        chat.options = {**chat.options, **options}
+        _check(chat.model, chat.options)
     typed = is_typed()
     if markdown:
         _check_markdown()

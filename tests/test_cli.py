@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conformance import conformance_file
+from talk.speaking import Tty
 
 from cometgem import __version__
 from cometgem.cli import main
@@ -62,21 +63,6 @@ def server(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> FakeServ
     monkeypatch.setenv("COMETAPI_KEY", KEY)
     monkeypatch.setenv("COMETAPI_BASE_URL", fake_server.url)
     return fake_server
-
-
-class Tty(io.StringIO):
-    """One of the two streams of a terminal, which share its screen."""
-
-    def __init__(self, screen: list[str]) -> None:
-        super().__init__()
-        self._screen = screen
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self._screen.append(text)
-        return len(text)
 
 
 @pytest.fixture

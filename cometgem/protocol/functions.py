@@ -31,7 +31,6 @@ __all__ = ["FunctionTool", "ToolLike", "declared", "tools_to_wire"]
 # https://ai.google.dev/api/caching#FunctionDeclaration
 _NAME = r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}"
 
-
 # msgspec leaves the type of an enum out, some models want it.
 _JSON_TYPES = {str: "string", int: "integer"}
 

@@ -57,6 +57,21 @@ def test_load_from_the_start(server: FakeServer, talk: Talk) -> None:
     assert server.requests[2].body["systemInstruction"] == {"parts": [{"text": "Shout."}]}
 
 
+def test_thinking_is_the_given_models(server: FakeServer, talk: Talk) -> None:
+    """Not that of the default, nor of the one that was asked when it was saved."""
+    large = ("--model", "gemini-2.5-pro", "--thinking", "30000")
+    assert talk("Hi", "/save c.json", argv=large)[0] == 0
+    off = ("--load", "c.json", "--model", "gemini-2.5-flash", "--thinking", "off")
+    assert talk("Go on", argv=off)[0] == 0
+    assert [request.body["generationConfig"]["thinkingConfig"] for request in server.requests] == [
+        {"thinkingBudget": 30000, "includeThoughts": True},
+        {"thinkingBudget": 0},
+    ]
+    status, _, err = talk("Go on", argv=("--load", "c.json", "--thinking", "off"))
+    assert (status, len(server.requests)) == (2, 2)
+    assert "'gemini-2.5-pro' cannot do thinking='off'" in err
+
+
 def test_thinking_outlives_a_load(server: FakeServer, talk: Talk) -> None:
     lines = ("Hi", "/save c.json", "/load c.json", "Go on")
     assert talk(*lines, argv=("--thinking", "512"))[0] == 0
