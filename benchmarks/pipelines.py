@@ -21,9 +21,9 @@ class Split(AiohttpDrain):
 
     async def open(self) -> None:
         """Make the session."""
-        from cometgem.protocol.chunks import ChunkDecoder
-        from cometgem.protocol.merge import ResponseMerger
-        from cometgem.protocol.sse import SSEDecoder
+        from cometgem.response.chunks import ChunkDecoder
+        from cometgem.response.merge import ResponseMerger
+        from cometgem.response.sse import SSEDecoder
 
         self.new_sse, self.new_chunks, self.new_merger = SSEDecoder, ChunkDecoder, ResponseMerger
         await super().open()

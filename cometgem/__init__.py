@@ -4,16 +4,17 @@ See ``Client`` to begin with, ``cometgem.types`` for all structs of the API, ``c
 for what can go wrong and ``cometgem.testing`` for a server to test against.
 """
 
-from cometgem.chat import Chat
 from cometgem.client import Client
-from cometgem.conversation import ConversationItem, ConversationStream
+from cometgem.conversation.chat import Chat
+from cometgem.conversation.options import ConversationOptions
+from cometgem.conversation.rounds import ConversationItem, ConversationStream
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
-    ClientClosedError,
+    ClosedError,
     CometGemError,
     CometGemWarning,
     ConfigurationError,
@@ -33,12 +34,13 @@ from cometgem.errors import (
     UnfinishedCallError,
     UnknownToolError,
 )
-from cometgem.protocol.functions import FunctionTool
-from cometgem.protocol.request import GenerateOptions
-from cometgem.protocol.retry import RetryPolicy
-from cometgem.protocol.timeouts import Timeouts
+from cometgem.http.retry import RetryPolicy
+from cometgem.http.timeouts import Timeouts
+from cometgem.options import GenerateOptions
+from cometgem.request.contents import Contents
+from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.thinking import Thinking
 from cometgem.stream import GenerateContentStream
-from cometgem.tools import ToolOptions
 from cometgem.types import (
     Blob,
     Candidate,
@@ -69,12 +71,14 @@ __all__ = [
     "Candidate",
     "Chat",
     "Client",
-    "ClientClosedError",
+    "ClosedError",
     "CometGemError",
     "CometGemWarning",
     "ConfigurationError",
     "Content",
+    "Contents",
     "ConversationItem",
+    "ConversationOptions",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
@@ -98,6 +102,7 @@ __all__ = [
     "StreamError",
     "StreamInterruptedError",
     "StreamTruncatedError",
+    "Thinking",
     "ThinkingConfig",
     "Timeouts",
     "TooManyRoundsError",
@@ -105,7 +110,7 @@ __all__ = [
     "ToolArgumentsError",
     "ToolConfig",
     "ToolError",
-    "ToolOptions",
+    "ToolLike",
     "ToolTimeoutError",
     "UnfinishedCallError",
     "UnknownToolError",

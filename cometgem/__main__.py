@@ -2,7 +2,7 @@
 
 import sys
 
-from cometgem.cli import main
+from cometgem.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

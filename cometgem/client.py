@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
-from cometgem.attempts import Attempts
-from cometgem.chat import Chat
-from cometgem.conversation import ConversationItem, ConversationStream, converse
+from cometgem.conversation.chat import Chat, load_chat
+from cometgem.conversation.rounds import ConversationItem, ConversationStream, start_conversation
 from cometgem.errors import (
-    CometGemError,
     CometGemWarning,
     ConfigurationError,
-    ResponseDecodeError,
-    StreamError,
-    StreamInterruptedError,
-    StreamTruncatedError,
 )
-from cometgem.protocol.address import Key, check_base_url, check_key
-from cometgem.protocol.chunks import ChunkDecoder
-from cometgem.protocol.merge import ResponseMerger
-from cometgem.protocol.request import GenerateOptions, build_request, check_headers
-from cometgem.protocol.retry import RetryPolicy
-from cometgem.protocol.sse import MAX_EVENT_SIZE
-from cometgem.protocol.timeouts import Timeouts
+from cometgem.http.attempts import Attempts
+from cometgem.http.retry import RetryPolicy
+from cometgem.http.timeouts import Timeouts
+from cometgem.http.transport import Auth, Transport
+from cometgem.options import GenerateOptions
+from cometgem.request.address import Key, check_base_url, check_key
+from cometgem.request.build import build_request
+from cometgem.request.functions import as_function_tools
+from cometgem.request.options import check_headers, check_names
+from cometgem.response.sse import MAX_EVENT_SIZE
+from cometgem.single import SingleCall
 from cometgem.stream import GenerateContentStream
-from cometgem.transport import Auth, Transport
 from cometgem.version import __version__
 
 if TYPE_CHECKING:
@@ -36,10 +32,10 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from cometgem.protocol.contents import Contents
-    from cometgem.protocol.functions import ToolLike
-    from cometgem.protocol.request import Operation
-    from cometgem.tools import ToolOptions
+    from cometgem.conversation.options import ConversationOptions
+    from cometgem.request.build import Operation
+    from cometgem.request.contents import Contents
+    from cometgem.request.functions import ToolLike
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["BASE_URL", "Client"]
@@ -148,15 +144,7 @@ class Client:
             ResponseDecodeError: The answer is none of ``generateContent``.
         """
         attempts = self._attempts("generateContent", model, contents, options)
-
-        async def once() -> GenerateContentResponse:
-            return await _read_response(attempts, self._max_event_size)
-
-        try:
-            return await attempts.run(once)
-        except CometGemError as error:
-            attempts.conceal_key(error)
-            raise
+        return await SingleCall(attempts, self._max_event_size).run()
 
     def stream_generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
@@ -170,7 +158,7 @@ class Client:
 
         Raises:
             ConfigurationError: An argument that can never work.
-            ClientClosedError: The client is closed.
+            ClosedError: The client is closed.
         """
         attempts = self._attempts("streamGenerateContent", model, contents, options)
         return GenerateContentStream(attempts, self._max_event_size)
@@ -181,7 +169,7 @@ class Client:
         contents: Contents,
         *,
         tools: Sequence[ToolLike],
-        **options: Unpack[ToolOptions],
+        **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ConversationItem]:
         """Generate content, run the functions that the model calls, and let it go on.
 
@@ -193,13 +181,13 @@ class Client:
             model: Such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
             tools: Functions, ``FunctionTool``s, and the API's own tools.
-            **options: See ``ToolOptions``.
+            **options: See ``ConversationOptions``.
 
         Raises:
             ConfigurationError: An argument that can never work.
-            ClientClosedError: The client is closed.
+            ClosedError: The client is closed.
         """
-        return converse(self, model, contents, tools, options)
+        return start_conversation(self, model, contents, as_function_tools(tools), options)
 
     @overload
     def chat(
@@ -209,7 +197,7 @@ class Client:
         tools: None = None,
         history: Contents | None = None,
         keep_thoughts: bool = True,
-        **options: Unpack[ToolOptions],
+        **options: Unpack[ConversationOptions],
     ) -> Chat[GenerateContentResponse]: ...
 
     @overload
@@ -220,7 +208,7 @@ class Client:
         tools: Sequence[ToolLike],
         history: Contents | None = None,
         keep_thoughts: bool = True,
-        **options: Unpack[ToolOptions],
+        **options: Unpack[ConversationOptions],
     ) -> Chat[ConversationItem]: ...
 
     def chat(
@@ -230,7 +218,7 @@ class Client:
         tools: Sequence[ToolLike] | None = None,
         history: Contents | None = None,
         keep_thoughts: bool = True,
-        **options: Unpack[ToolOptions],
+        **options: Unpack[ConversationOptions],
     ) -> Chat[Any]:
         """Return a conversation that keeps what was said; nothing is sent yet.
 
@@ -239,12 +227,13 @@ class Client:
             tools: As for ``run_tools``: their functions are run.
             history: What was said before.
             keep_thoughts: False leaves summaries of thinking out of the history.
-            **options: See ``ToolOptions``; they go with each turn.
+            **options: See ``ConversationOptions``; they go with each turn.
 
         Raises:
             ConfigurationError: An argument that can never work.
-            ClientClosedError: The client is closed.
+            ClosedError: The client is closed.
         """
+        self._transport.check_open()
         return Chat(
             self,
             model,
@@ -254,14 +243,58 @@ class Client:
             options=options,
         )
 
+    @overload
+    def load_chat(
+        self,
+        text: str | bytes,
+        *,
+        tools: None = None,
+        keep_thoughts: bool = True,
+        **options: Unpack[ConversationOptions],
+    ) -> Chat[GenerateContentResponse]: ...
+
+    @overload
+    def load_chat(
+        self,
+        text: str | bytes,
+        *,
+        tools: Sequence[ToolLike],
+        keep_thoughts: bool = True,
+        **options: Unpack[ConversationOptions],
+    ) -> Chat[ConversationItem]: ...
+
+    def load_chat(
+        self,
+        text: str | bytes,
+        *,
+        tools: Sequence[ToolLike] | None = None,
+        keep_thoughts: bool = True,
+        **options: Unpack[ConversationOptions],
+    ) -> Chat[Any]:
+        """Return the chat that ``Chat.to_json`` has written; nothing is sent yet.
+
+        Args:
+            text: Its JSON.
+            tools: As for ``chat``; they are code, so they are not in the JSON.
+            keep_thoughts: As for ``chat``.
+            **options: As for ``chat``; a system instruction overrides the one in the JSON.
+
+        Raises:
+            ConfigurationError: The text is not the JSON of a chat, or an argument can never work.
+            ClosedError: The client is closed.
+        """
+        self._transport.check_open()
+        return load_chat(self, text, tools=tools, keep_thoughts=keep_thoughts, options=options)
+
     def _attempts(
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions
     ) -> Attempts:
         self._transport.check_open()
+        check_names(options, GenerateOptions.__annotations__)
         options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
         request = build_request(operation, model, contents, options)
-        if request.doubt:
-            warnings.warn(request.doubt, CometGemWarning, stacklevel=3)
+        if request.warning:
+            warnings.warn(request.warning, CometGemWarning, stacklevel=3)
         return Attempts(
             self._transport,
             request,
@@ -269,49 +302,6 @@ class Client:
             options.get("retry") or self._retry,
             streamed=operation == "streamGenerateContent",
         )
-
-
-async def _read_response(attempts: Attempts, max_size: int) -> GenerateContentResponse:
-    """Send once and read the one response; a stream in its place is merged."""
-    reply = await attempts.send()
-    decoder = ChunkDecoder(max_size, reply.headers)
-    chunks: list[GenerateContentResponse] = []
-    if not reply.whole:  # as most answers are: a timer would be a twentieth of the call's cost
-        reply.start_waiting()
-    try:
-        while data := await reply.read():
-            chunks += decoder.feed(data)
-        chunks += decoder.close()
-        return _whole(chunks, streamed=not decoder.single)
-    except CometGemError as error:
-        if isinstance(error, StreamInterruptedError):
-            with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
-                chunks += decoder.close()
-        if isinstance(error, StreamError):
-            error.request_id = reply.request_id
-        if chunks:
-            error.partial = _merged(chunks).response()
-        raise
-    finally:
-        reply.close()
-
-
-def _whole(chunks: list[GenerateContentResponse], *, streamed: bool) -> GenerateContentResponse:
-    if not chunks:
-        raise ResponseDecodeError("the server sent no response", excerpt="")
-    if len(chunks) == 1 and not streamed:
-        return chunks[0]
-    merger = _merged(chunks)
-    if streamed and not merger.finished:
-        raise StreamTruncatedError("the stream ended without a finishReason")
-    return chunks[0] if len(chunks) == 1 else merger.response()
-
-
-def _merged(chunks: list[GenerateContentResponse]) -> ResponseMerger:
-    merger = ResponseMerger()
-    for chunk in chunks:
-        merger.add(chunk)
-    return merger
 
 
 def _find_key(given: Key | None) -> Key:

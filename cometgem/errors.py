@@ -7,7 +7,7 @@ same class and fields; none holds the API key.
 
     CometGemError                    partial: merged response so far, or None
     ├── ConfigurationError           (also ValueError) key, base URL, arguments that cannot work
-    ├── ClientClosedError            used after aclose(), or from another event loop
+    ├── ClosedError            used after aclose(), or from another event loop
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
     │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts ran out
     ├── APIStatusError               status, code, reason, message, request_id, retry_after, ...
@@ -48,7 +48,7 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
-    "ClientClosedError",
+    "ClosedError",
     "CometGemError",
     "CometGemWarning",
     "ConfigurationError",
@@ -113,7 +113,7 @@ class ConfigurationError(CometGemError, ValueError):
     """A key, a base URL or an argument that can never work; nothing was sent."""
 
 
-class ClientClosedError(CometGemError):
+class ClosedError(CometGemError):
     """A client or a stream was used after ``aclose()``, or from another event loop."""
 
 

@@ -14,23 +14,21 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 import anyio
 
 from cometgem.errors import (
-    APITimeoutError,
-    ClientClosedError,
+    ClosedError,
     CometGemError,
     ResponseDecodeError,
-    StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
 )
-from cometgem.protocol.chunks import ChunkDecoder
-from cometgem.protocol.merge import ResponseMerger
+from cometgem.response.chunks import ChunkDecoder
+from cometgem.response.merge import ResponseMerger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
     from types import TracebackType
 
-    from cometgem.attempts import Attempts
-    from cometgem.transport import Reply
+    from cometgem.http.attempts import Attempts
+    from cometgem.http.transport import HTTPResponse
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["GenerateContentStream", "TextStream"]
@@ -52,7 +50,7 @@ class GenerateContentStream:
             final = await stream.get_final_response()
     """
 
-    _reply: Reply | None = None
+    _response: HTTPResponse | None = None
 
     def __init__(self, attempts: Attempts, max_event_size: int) -> None:
         self._attempts = attempts
@@ -60,7 +58,7 @@ class GenerateContentStream:
         self._decoder = ChunkDecoder(max_event_size)
         self._merger = ResponseMerger()
         self._chunks: Iterator[GenerateContentResponse] = iter(())  # decoded from the last read
-        self._unread: Reply | None = None  # a reply of which nothing has been read
+        self._unread: HTTPResponse | None = None  # a response of which nothing has been read
         self._beginning: anyio.CancelScope | None = None
         self._waiting = False
         self._ended = False
@@ -80,15 +78,15 @@ class GenerateContentStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        if self._reply is not None:
-            self._reply.close()
+        if self._response is not None:
+            self._response.close()
 
     def __repr__(self) -> str:
         states = {
             "failed": self._failure is not None,
             "ended": self._ended,
             "closed": self._closed,
-            "open": self._reply is not None,
+            "open": self._response is not None,
         }
         state = next((name for name, holds in states.items() if holds), "not sent")
         return f"<GenerateContentStream {state}, chunks={self._merger.chunks}>"
@@ -118,14 +116,14 @@ class GenerateContentStream:
         Raises:
             APIStatusError: The API refused.
             APIConnectionError: No answer came.
-            ClientClosedError: The stream or its client is closed.
+            ClosedError: The stream or its client is closed.
         """
         if self._waiting:
             raise _busy()
         self._waiting = True
         try:
             self._check_usable()
-            if self._reply is None:
+            if self._response is None:
                 await self._begin(self._send)
         except BaseException as error:
             self._leave(error)
@@ -136,14 +134,14 @@ class GenerateContentStream:
     async def aclose(self) -> None:
         """Close the connection; the chunks so far stay in ``snapshot``.
 
-        A task that waits for the next chunk gets ClientClosedError. Closing twice, or after the
+        A task that waits for the next chunk gets ClosedError. Closing twice, or after the
         end, does nothing.
         """
         self._closed = True
         if not self._ended:
             self._chunks = iter(())  # what was read but not handed out
-        if self._reply is not None:
-            self._reply.close()
+        if self._response is not None:
+            self._response.close()
         if self._beginning is not None:
             self._beginning.cancel()
 
@@ -182,10 +180,10 @@ class GenerateContentStream:
         """What the gateway's support asks for; known once the stream is open."""
         return self._opened().request_id
 
-    def _opened(self) -> Reply:
-        if self._reply is None:
+    def _opened(self) -> HTTPResponse:
+        if self._response is None:
             raise RuntimeError("the stream is not open yet: await stream.open() first")
-        return self._reply
+        return self._response
 
     async def _next(self) -> GenerateContentResponse:
         if self._closed or self._ended:
@@ -202,38 +200,38 @@ class GenerateContentStream:
                 return await self._attempts.run(once)
         finally:
             self._beginning = None
-        raise ClientClosedError("the stream was closed before its first chunk came")
+        raise ClosedError("the stream was closed before its first chunk came")
 
     async def _send(self) -> None:
-        self._reply = self._unread = reply = await self._attempts.send()
-        self._decoder = ChunkDecoder(self._max_event_size, reply.headers)
+        self._response = self._unread = response = await self._attempts.send()
+        self._decoder = ChunkDecoder(self._max_event_size, response.headers)
         self._ended = False
 
     async def _first(self) -> GenerateContentResponse:
         if self._unread is None:
             await self._send()
         self._unread = None
-        reply = self._opened()
+        response = self._opened()
         try:
-            chunk = await self._read(reply)
+            chunk = await self._read(response)
         except CometGemError:
-            reply.close()
+            response.close()
             raise
         self._attempts.forget_request()
         return chunk
 
-    async def _read(self, reply: Reply) -> GenerateContentResponse:
-        reply.start_waiting()
+    async def _read(self, response: HTTPResponse) -> GenerateContentResponse:
+        response.start_waiting()
         try:
-            while data := await reply.read():
+            while data := await response.read():
                 self._chunks = self._decoder.feed(data)
                 for chunk in self._chunks:
                     return chunk
         except StreamInterruptedError as error:
-            self._chunks = _last_words(self._decoder, error)
+            self._chunks = _drain_then_raise(self._decoder, error)
             return next(self._chunks)
         finally:
-            reply.stop_waiting()
+            response.stop_waiting()
         self._ended = True
         self._chunks = self._decoder.close()
         last = next(self._chunks, None)
@@ -248,7 +246,7 @@ class GenerateContentStream:
         if self._failure is not None:
             raise copy.copy(self._failure)
         if self._closed and not self._ended:
-            raise ClientClosedError(
+            raise ClosedError(
                 "the stream was closed before its end: what came is in stream.snapshot"
             )
 
@@ -257,16 +255,12 @@ class GenerateContentStream:
         if isinstance(error, StopAsyncIteration):
             return
         self._closed = True
-        if self._reply is not None:
-            self._reply.close()
+        if self._response is not None:
+            self._response.close()
         if isinstance(error, CometGemError):
-            self._attempts.conceal_key(error)
-            if self._merger.chunks:
-                error.partial = self.snapshot
-            if isinstance(error, (StreamError, APITimeoutError)):
-                error.chunks = self._merger.chunks
-            if isinstance(error, StreamError) and self._reply is not None:
-                error.request_id = self._reply.request_id
+            self._attempts.describe(
+                error, self._merger, self._response, handed_out=self._merger.chunks
+            )
             self._failure = copy.copy(error)
 
 
@@ -286,7 +280,7 @@ class TextStream:
                 return text
 
 
-def _last_words(
+def _drain_then_raise(
     decoder: ChunkDecoder, error: StreamInterruptedError
 ) -> Iterator[GenerateContentResponse]:
     """Yield what had come complete before the connection broke, then raise."""

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from calling import Tools
+from conversation.calling import Tools
 
 from cometgem import Client, RetryPolicy
 

@@ -14,7 +14,7 @@ from cometgem import (
     APIStatusError,
     APITimeoutError,
     Client,
-    ClientClosedError,
+    ClosedError,
     CometGemError,
     CometGemWarning,
     ConfigurationError,
@@ -206,9 +206,9 @@ async def test_closed_means_closed(fake_server: FakeServer) -> None:
     await client.generate_content(MODEL, "Hi")
     await client.aclose()
     await client.aclose()
-    with pytest.raises(ClientClosedError, match="the client is closed"):
+    with pytest.raises(ClosedError, match="the client is closed"):
         await client.generate_content(MODEL, "Hi")
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClosedError):
         client.stream_generate_content(MODEL, "Hi")
     assert "closed" in repr(client)
 
@@ -222,7 +222,7 @@ def test_another_event_loop(fake_server: FakeServer) -> None:
     with asyncio.Runner() as first:
         first.run(call())
         with (
-            pytest.raises(ClientClosedError, match="another event loop"),
+            pytest.raises(ConfigurationError, match="another event loop"),
             asyncio.Runner() as other,
         ):
             other.run(call())
@@ -236,7 +236,7 @@ async def test_a_given_session_is_used_and_not_closed(fake_server: FakeServer) -
         assert not session.closed
     assert fake_server.requests[0].headers["x-mine"] == "1"
     client = Client(KEY, base_url=fake_server.url, session=session)
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClosedError):
         await client.generate_content(MODEL, "Hi")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conformance import conformance_file
-from protocol.recorded import recorded
+from response.recorded import recorded
 
 from cometgem import (
     APIStatusError,
@@ -23,9 +23,9 @@ from cometgem import (
     RetryPolicy,
     StreamTruncatedError,
 )
-from cometgem.protocol.codec import encode
 from cometgem.testing import Reply
 from cometgem.types import CitationMetadata, GroundingMetadata, UrlContextMetadata
+from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence

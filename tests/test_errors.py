@@ -12,7 +12,7 @@ from cometgem.errors import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
-    ClientClosedError,
+    ClosedError,
     CometGemError,
     ConfigurationError,
     EventTooLargeError,
@@ -68,7 +68,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (CometGemError(), Exception, "", {"message": ""}),
     (CometGemError("m"), Exception, "m", {"message": "m"}),
     (ConfigurationError("m"), ValueError, "m", {"message": "m"}),
-    (ClientClosedError("m"), CometGemError, "m", {"message": "m"}),
+    (ClosedError("m"), CometGemError, "m", {"message": "m"}),
     (APIConnectionError("m"), CometGemError, "m", {"message": "m"}),
     (
         APITimeoutError("connect", 10.0),

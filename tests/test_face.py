@@ -14,7 +14,8 @@ import pytest
 
 import cometgem
 from cometgem import Client, CometGemError, GenerateOptions, errors
-from cometgem.protocol.request import CallOptions
+from cometgem.options import CallOptions
+from cometgem.request.options import CommonOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,12 @@ HANDED_OUT = ["cometgem.stream.TextStream"]
 
 # The caller's own JSON and types: any value is exact.
 OWN_JSON = {
-    "cometgem.chat.Chat.from_json": {"return"},  # its overloads are exact
-    "cometgem.client.Client.chat": {"return"},
-    "cometgem.conversation.ConversationStream.__init__": {"on_end"},
+    "cometgem.client.Client.chat": {"return"},  # its overloads are exact
+    "cometgem.client.Client.load_chat": {"return"},
+    "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
-    "cometgem.protocol.functions.FunctionTool.parse": {"return"},
-    "cometgem.protocol.request.GenerateOptions": {
+    "cometgem.request.functions.FunctionTool.parse": {"return"},
+    "cometgem.options.GenerateOptions": {
         "extra_body",
         "generation_config",
         "safety_settings",
@@ -171,12 +172,14 @@ def test_the_options() -> None:
         "tools",
     ]
     assert not GenerateOptions.__required_keys__
-    docstring = f"{inspect.getdoc(CallOptions)}\n{inspect.getdoc(GenerateOptions)}"
+    docstring = "\n".join(
+        map(str, map(inspect.getdoc, (CommonOptions, CallOptions, GenerateOptions)))
+    )
     for name, hint in GenerateOptions.__annotations__.items():
         text = hint.__forward_arg__
         assert f"\n    {name}: " in docstring
         assert text.endswith(" | None")  # as good as not given
-        assert ("Any" in text) == (name in OWN_JSON["cometgem.protocol.request.GenerateOptions"])
+        assert ("Any" in text) == (name in OWN_JSON["cometgem.options.GenerateOptions"])
 
 
 def test_importing_is_cheap() -> None:
@@ -187,8 +190,8 @@ def test_importing_is_cheap() -> None:
     assert not imported & {
         "aiohttp.web",
         "argparse",
-        "cometgem.cli",
-        "cometgem.demo",
+        "cometgem.cli.main",
+        "cometgem.cli.demo",
         "cometgem.testing",
         "pytest",
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from leaving import ENDLESS, MODEL, WAYS, live_streams
 
-from cometgem import Client, ClientClosedError, RetryPolicy
+from cometgem import Client, ClosedError, RetryPolicy
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def test_cancelled_while_it_is_opened(fake_server: FakeServer) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await request.wait_gone()
-        with pytest.raises(ClientClosedError):
+        with pytest.raises(ClosedError):
             await stream.open()
 
 
@@ -69,7 +69,7 @@ async def test_closed_by_another_task_while_it_is_opened(fake_server: FakeServer
         task = asyncio.create_task(stream.open())
         request = await fake_server.wait_request()
         await stream.aclose()
-        with pytest.raises(ClientClosedError, match="before its first chunk"):
+        with pytest.raises(ClosedError, match="before its first chunk"):
             await task
         await request.wait_gone()
 
@@ -82,7 +82,7 @@ async def test_closed_during_the_wait_for_a_retry(fake_server: FakeServer) -> No
         await (await fake_server.wait_request()).wait_done()
         await asyncio.sleep(0.05)
         await stream.aclose()
-        with pytest.raises(ClientClosedError):
+        with pytest.raises(ClosedError):
             await task
     assert len(fake_server.requests) == 1
 
@@ -95,7 +95,7 @@ async def test_the_client_closed_under_a_waiting_stream(
     task = asyncio.create_task(stream.get_final_response())
     await asyncio.sleep(0.05)
     await client.aclose()
-    with pytest.raises(ClientClosedError) as caught:
+    with pytest.raises(ClosedError) as caught:
         await task
     assert caught.value.partial is not None
     await fake_server.requests[0].wait_gone()

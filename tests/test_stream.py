@@ -15,7 +15,7 @@ from cometgem import (
     AuthenticationError,
     BadRequestError,
     Client,
-    ClientClosedError,
+    ClosedError,
     CometGemError,
     EventTooLargeError,
     RateLimitError,
@@ -26,7 +26,7 @@ from cometgem import (
     StreamTruncatedError,
     Timeouts,
 )
-from cometgem.deadline import Deadline
+from cometgem.http.deadline import Deadline
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ async def test_two_tasks_on_one_stream(client: Client, fake_server: FakeServer) 
         with pytest.raises(RuntimeError, match="already being iterated"):
             await wrong
     await stream.aclose()
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClosedError):
         await first
 
 
@@ -314,7 +314,7 @@ async def test_after_aclose_what_came_is_at_hand(client: Client, fake_server: Fa
     await stream.aclose()
     assert stream.snapshot.text == "a"
     for call in (stream.get_final_response, stream.open):
-        with pytest.raises(ClientClosedError) as caught:
+        with pytest.raises(ClosedError) as caught:
             await call()
         assert caught.value.partial is not None
         assert caught.value.partial.text == "a"
@@ -323,7 +323,7 @@ async def test_after_aclose_what_came_is_at_hand(client: Client, fake_server: Fa
 async def test_a_stream_closed_before_it_was_sent(client: Client, fake_server: FakeServer) -> None:
     stream = client.stream_generate_content(MODEL, "Hi")
     await stream.aclose()
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClosedError):
         await anext(stream)
     assert fake_server.requests == []
 
@@ -360,7 +360,7 @@ async def test_a_large_request_is_let_go_with_the_first_chunk(
     client: Client, fake_server: FakeServer
 ) -> None:
     def held() -> int:
-        mine = tracemalloc.Filter(inclusive=True, filename_pattern="*cometgem/protocol/*")
+        mine = tracemalloc.Filter(inclusive=True, filename_pattern="*cometgem/request/*")
         traces = tracemalloc.take_snapshot().filter_traces([mine]).traces
         return sum(trace.size for trace in traces)
 

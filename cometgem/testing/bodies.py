@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ErrorFields", "Wire", "call_pieces", "dumps", "error"]
+__all__ = ["ErrorFields", "JSONObject", "call_pieces", "dumps", "error"]
 
-Wire: TypeAlias = dict[str, Any]
+JSONObject: TypeAlias = dict[str, Any]
 
 
 class ErrorFields(TypedDict, total=False):
@@ -57,7 +57,7 @@ def dumps(body: object, *, indent: int | None = None) -> bytes:
     return json.dumps(body, ensure_ascii=False, indent=indent, separators=separators).encode()
 
 
-def error(status: int, fields: ErrorFields) -> Wire:
+def error(status: int, fields: ErrorFields) -> JSONObject:
     """Return an error body."""
     message = fields.get("message", f"made-up error {status}")
     if "request_id" in fields:
@@ -65,7 +65,7 @@ def error(status: int, fields: ErrorFields) -> Wire:
     dialect = fields.get("dialect", "gateway")
     if dialect == "bare":
         return {"code": fields.get("code"), "message": message}
-    body: Wire
+    body: JSONObject
     if dialect == "google":
         word = fields.get("code", _GOOGLE_WORDS.get(status, "UNKNOWN"))
         body = {"code": status, "message": message, "status": word}
@@ -78,7 +78,7 @@ def error(status: int, fields: ErrorFields) -> Wire:
     return {"error": body}
 
 
-def call_pieces(call: Wire) -> Iterator[Wire]:
+def call_pieces(call: JSONObject) -> Iterator[JSONObject]:
     """Yield one function call as Vertex streams it: a name, arguments by path, an empty end."""
     yield {name: value for name, value in call.items() if name != "args"} | {"willContinue": True}
     for path, value in _leaves(call.get("args", {}), "$"):
@@ -98,7 +98,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _values(value: object) -> Iterator[Wire]:
+def _values(value: object) -> Iterator[JSONObject]:
     if isinstance(value, str):
         half = len(value) // 2
         if half:

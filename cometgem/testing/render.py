@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cometgem.protocol.codec import decode_chunk, encode
-from cometgem.protocol.merge import ResponseMerger
+from cometgem.response.codec import decode_chunk
+from cometgem.response.merge import ResponseMerger
 from cometgem.testing.actions import Action, Bytes, Head, Item, Wait, actions, ping
 from cometgem.testing.bodies import dumps
 from cometgem.testing.steps import (
@@ -23,11 +23,12 @@ from cometgem.testing.steps import (
     Stall,
     Step,
 )
+from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cometgem.testing.bodies import Wire
+    from cometgem.testing.bodies import JSONObject
     from cometgem.testing.reply import Reply
 
 __all__ = ["render"]
@@ -95,8 +96,11 @@ def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
             if isinstance(step, End):
                 return
             continue
-        candidate: Wire = {"content": {"parts": list(step.parts), "role": "model"}, "index": 0}
-        body: Wire = {"candidates": [candidate]}
+        candidate: JSONObject = {
+            "content": {"parts": list(step.parts), "role": "model"},
+            "index": 0,
+        }
+        body: JSONObject = {"candidates": [candidate]}
         if index == last and finish is not None:
             candidate["finishReason"] = finish
         if index == last and usage is not None:
@@ -106,7 +110,7 @@ def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
         yield Chunk(body)
 
 
-def _usage(steps: Iterable[Step]) -> Wire:
+def _usage(steps: Iterable[Step]) -> JSONObject:
     """Return made-up counts: 8 for the prompt, one for each chunk, thoughts apart."""
     are_thoughts = [
         all(part.get("thought") for part in step.parts) for step in steps if isinstance(step, Parts)
@@ -193,7 +197,7 @@ def _others(steps: Iterable[Step]) -> list[Item]:
     ]
 
 
-def _merged(chunks: Sequence[Wire]) -> bytes:
+def _merged(chunks: Sequence[JSONObject]) -> bytes:
     if len(chunks) == 1:
         return dumps(chunks[0])  # also what no client would decode
     merger = ResponseMerger()

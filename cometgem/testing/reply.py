@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Unpack
 
-    from cometgem.testing.bodies import ErrorFields, Wire
+    from cometgem.testing.bodies import ErrorFields, JSONObject
 
 __all__ = ["Reply"]
 
@@ -112,7 +112,7 @@ class Reply:
     cut_offsets: tuple[int, ...] = ()
     compressed: bool = False
     finish_reason: str | Auto | None = AUTO
-    usage_metadata: Wire | Auto | None = AUTO
+    usage_metadata: JSONObject | Auto | None = AUTO
     model_version: str | None = None
     response_id: str | None = None
 
@@ -132,7 +132,7 @@ class Reply:
             signature: The last chunk's thoughtSignature, base64.
             delay: Seconds between chunks.
         """
-        parts: list[Wire] = [] if thought is None else [{"text": thought, "thought": True}]
+        parts: list[JSONObject] = [] if thought is None else [{"text": thought, "thought": True}]
         parts += [{"text": piece} for piece in pieces]
         if signature is not None:
             parts[-1]["thoughtSignature"] = signature
@@ -172,7 +172,7 @@ class Reply:
         fields = {"name": name, "id": id, "args": args}
         call = {field: value for field, value in fields.items() if value is not None}
         pieces = bodies.call_pieces(call) if in_pieces else [call]
-        parts: list[Wire] = [{"functionCall": piece} for piece in pieces]
+        parts: list[JSONObject] = [{"functionCall": piece} for piece in pieces]
         if signature is not None:
             parts[0]["thoughtSignature"] = signature
         return cls.chunks(*parts)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from cometgem.testing.bodies import Wire
+    from cometgem.testing.bodies import JSONObject
 
 __all__ = [
     "AUTO",
@@ -46,14 +46,14 @@ AUTO = Auto.AUTO
 class Parts:
     """The parts of one chunk, to which finish reason, usage and ids are added."""
 
-    parts: tuple[Wire, ...]
+    parts: tuple[JSONObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A whole chunk, sent as it is."""
 
-    body: Wire
+    body: JSONObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Error:
     """An error in mid-stream: an event, or (`bare`) pretty-printed JSON between events."""
 
     status: int
-    body: Wire
+    body: JSONObject
     bare: bool
 
 

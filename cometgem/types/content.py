@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from msgspec import UNSET, UnsetType, field
 
-from cometgem.errors import ConfigurationError
 from cometgem.types.wire import Wire
 
 # What https://ai.google.dev/gemini-api/docs accepts, where Python's own table has nothing (which
@@ -187,27 +186,23 @@ class Part(Wire, kw_only=True):
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Self:
-        """Media read from a file, here and now; its type is told by the file's ending.
+        """Media read from a file, immediately; the type is inferred from the file extension.
 
         Raises:
-            ConfigurationError: the file cannot be read, or its ending is not known.
+            OSError: The file cannot be read.
+            ValueError: The file extension is not known.
         """
         path = Path(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot read {str(path)!r} ({error.strerror}): give the path of a readable file"
-            ) from error
-        suffix = path.suffix.lower()
-        # An instance holds Python's own table only: the same answer whatever /etc/mime.types says.
-        mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
-        if mime_type is None:
-            raise ConfigurationError(
-                f"cannot tell the media type of {str(path)!r} by its ending: "
-                "use Part.from_bytes(data, mime_type)"
-            )
-        return cls.from_bytes(data, mime_type)
+        with path.open("rb") as file:
+            suffix = path.suffix.lower()
+            # An instance holds Python's own table only: the same whatever /etc/mime.types says.
+            mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
+            if mime_type is None:
+                raise ValueError(
+                    f"cannot infer the media type of {str(path)!r} from its extension: "
+                    "use Part.from_bytes(data, mime_type)"
+                )
+            return cls.from_bytes(file.read(), mime_type)
 
     @classmethod
     def from_function_response(

@@ -5,7 +5,13 @@ is not sent; 0, False and "" that were set are. A field or value newer than this
 error: unknown keys pass, and enumerated values are plain strings.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
+
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+"""Write any value, structs in wire form, as JSON in UTF-8."""
 
 
 # gc=False: JSON is a tree, so a decoded struct is never part of a cycle, and an untracked one

@@ -11,7 +11,7 @@ from faults.play import MODEL
 from faults.rows import TEXTS, after
 from faults.wire import events
 
-from cometgem import Client, ClientClosedError, StreamInterruptedError
+from cometgem import Client, ClosedError, StreamInterruptedError
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ DEEDS = [
     Deed(
         when="`asyncio.wait_for()` around one chunk runs out, and the next is asked for",
         does=_timeout_around_one,
-        error=ClientClosedError,
+        error=ClosedError,
         texts=("text 0 ", "text 1 "),
     ),
     Deed(
@@ -251,19 +251,19 @@ DEEDS = [
     Deed(
         when="the final response is asked for after a block that was left early",
         does=_final_after_the_block,
-        error=ClientClosedError,
+        error=ClosedError,
         texts=("text 0 ",),
     ),
     Deed(
         when="a stream is closed while chunks of it are at hand, and the next is asked for",
         does=_closed_among_chunks,
-        error=ClientClosedError,
+        error=ClosedError,
         texts=("text 0 ",),
     ),
     Deed(
         when="the client is closed under an open stream that nobody reads",
         does=_client_closed,
-        error=ClientClosedError,
+        error=ClosedError,
     ),
     Deed(
         when="a stream is opened and dropped, and nothing of it was read",

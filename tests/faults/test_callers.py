@@ -9,7 +9,7 @@ from faults.callers import DEEDS, Deed, Scene
 from faults.play import MODEL, all_gone, quiet
 from faults.rows import after
 
-from cometgem import Client, ClientClosedError, CometGemError
+from cometgem import Client, CometGemError, ConfigurationError
 from cometgem.testing import FakeServer, Reply
 
 
@@ -70,7 +70,7 @@ def test_a_stream_in_another_event_loop(fake_server: FakeServer) -> None:
 
         first.run(read())
         for runner in (other, first):
-            with pytest.raises(ClientClosedError, match="another event loop") as caught:
+            with pytest.raises(ConfigurationError, match="another event loop") as caught:
                 runner.run(read())
             assert caught.value.partial is not None
         first.run(client.aclose())

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from yarl import URL
 
 from cometgem.errors import ConfigurationError
-from cometgem.protocol.request import Operation, build_request
+from cometgem.request.build import Operation, build_request
 
 BASE = "https://api.cometapi.com/some/path"
 HEADERS = {"Accept", "Content-Type"}

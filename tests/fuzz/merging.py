@@ -4,9 +4,10 @@ from random import Random
 
 from msgspec.structs import replace
 
-from cometgem.protocol.codec import decode_chunk, encode
-from cometgem.protocol.merge import ResponseMerger
+from cometgem.response.codec import decode_chunk
+from cometgem.response.merge import ResponseMerger
 from cometgem.types import Candidate, Content, GenerateContentResponse, Part
+from cometgem.types.wire import encode
 
 Chunks = list[GenerateContentResponse]
 

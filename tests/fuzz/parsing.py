@@ -6,7 +6,7 @@ from email.message import Message
 from itertools import pairwise
 from random import Random
 
-from protocol.events import held, reference
+from response.events import held, reference
 
 from cometgem.errors import (
     APIStatusError,
@@ -15,11 +15,12 @@ from cometgem.errors import (
     ResponseDecodeError,
     StreamTruncatedError,
 )
-from cometgem.protocol.chunks import ChunkDecoder
-from cometgem.protocol.codec import decode_chunk, encode
-from cometgem.protocol.failure import status_failure
-from cometgem.protocol.sse import ServerSentEvent, SSEDecoder
+from cometgem.response.chunks import ChunkDecoder
+from cometgem.response.codec import decode_chunk
+from cometgem.response.failure import status_failure
+from cometgem.response.sse import ServerSentEvent, SSEDecoder
 from cometgem.types import GenerateContentResponse
+from cometgem.types.wire import encode
 
 DOCUMENTED = (APIStatusError, ResponseDecodeError, EventTooLargeError, StreamTruncatedError)
 

@@ -27,7 +27,7 @@ from cometgem import (
     ToolError,
     UnknownToolError,
 )
-from cometgem.protocol.codec import encode
+from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

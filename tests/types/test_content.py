@@ -1,11 +1,9 @@
-import errno
 import mimetypes
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from cometgem.errors import ConfigurationError
 from cometgem.types import (
     Blob,
     Content,
@@ -136,20 +134,22 @@ def test_from_file_knows_what_gemini_documents(
         assert Part.from_file(given) == Part.from_bytes(b"data", mime_type)
 
 
-@pytest.mark.parametrize(("name", "code"), [("absent.png", errno.ENOENT), ("", errno.EISDIR)])
-def test_from_file_needs_a_file(tmp_path: Path, name: str, code: int) -> None:
-    path = tmp_path / name
-    with pytest.raises(ConfigurationError, match="readable file") as caught:
-        Part.from_file(path)
-    assert repr(str(path)) in str(caught.value)
-    assert isinstance(caught.value.__cause__, OSError)
-    assert caught.value.__cause__.errno == code
+@pytest.mark.parametrize(
+    ("name", "error"), [("absent.png", FileNotFoundError), ("folder.png", IsADirectoryError)]
+)
+def test_from_file_raises_the_error_of_the_file_system(
+    tmp_path: Path, name: str, error: type[OSError]
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(error) as caught:
+        Part.from_file(tmp_path / name)
+    assert repr(str(tmp_path / name)) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a.unheard-of", "README", ".png", "a.tar.gz"])
-def test_from_file_needs_an_ending_it_knows(tmp_path: Path, name: str) -> None:
+def test_from_file_needs_an_extension_it_knows(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"data")
-    with pytest.raises(ConfigurationError, match=r"Part\.from_bytes\(data, mime_type\)") as caught:
+    with pytest.raises(ValueError, match=r"Part\.from_bytes\(data, mime_type\)") as caught:
         Part.from_file(tmp_path / name)
     assert name in str(caught.value)
 

@@ -18,6 +18,7 @@ from cometgem import (
     ConfigurationError,
     Content,
     ConversationItem,
+    ConversationOptions,
     ConversationStream,
     EventTooLargeError,
     FinishReason,
@@ -42,7 +43,6 @@ from cometgem import (
     ToolArgumentsError,
     ToolConfig,
     ToolError,
-    ToolOptions,
     ToolTimeoutError,
     UnfinishedCallError,
     UnknownToolError,
@@ -242,7 +242,7 @@ async def chat(client: Client) -> None:
         async for chunk in stream:
             assert_type(chunk, GenerateContentResponse)
     assert_type(plain.fork(), Chat[GenerateContentResponse])
-    assert_type(Chat.from_json("{}", client), Chat[GenerateContentResponse])
+    assert_type(client.load_chat("{}"), Chat[GenerateContentResponse])
     assert_type(plain.history, list[Content])
     assert_type(plain.usage, UsageMetadata)
     assert_type(plain.to_json(), str)
@@ -250,14 +250,14 @@ async def chat(client: Client) -> None:
     plain.model = "other"
     plain.options["thinking"] = "dynamic"
 
-    options: ToolOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
+    options: ConversationOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
     acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
     assert_type(acting, Chat[ConversationItem])
     assert_type(await acting.send("Hi"), GenerateContentResponse)
     async for item in acting.stream("Hi", max_rounds=1):
         assert_type(item, GenerateContentResponse | FunctionCall | FunctionResponse)
     assert_type(acting.fork(), Chat[ConversationItem])
-    assert_type(Chat.from_json(b"{}", client, tools=[get_time]), Chat[ConversationItem])
+    assert_type(client.load_chat(b"{}", tools=[get_time]), Chat[ConversationItem])
 
 
 def tool_errors(error: ToolError) -> None:

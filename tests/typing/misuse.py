@@ -61,7 +61,7 @@ def double(number: int) -> int:
     return 2 * number
 
 
-async def converse(client: Client) -> None:
+async def start_conversation(client: Client) -> None:
     client.run_tools("m", "Hi")  # type: ignore[call-arg]
     client.run_tools("m", "Hi", tools=double)  # type: ignore[arg-type]
     client.run_tools("m", "Hi", tools=["double"])  # type: ignore[list-item]

@@ -1,0 +1,1 @@
+"""The ``cometgem`` command."""

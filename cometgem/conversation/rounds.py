@@ -1,0 +1,390 @@
+"""One conversation over several rounds: the model answers, its calls are run, it goes on.
+
+As the stream of a single answer, this is left as one likes. The functions of a round run in one
+task, which knows nothing of the stream: dropping the stream ends it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, Unpack
+
+import anyio
+
+from cometgem.conversation.options import ConversationOptions, split_options
+from cometgem.conversation.tool_runner import RunningCalls, ToolRunner
+from cometgem.conversation.turns import add_usage, model_turn
+from cometgem.errors import (
+    ClosedError,
+    StreamError,
+    ToolError,
+    TooManyRoundsError,
+)
+from cometgem.request.build import check_request
+from cometgem.request.functions import FunctionTool, tools_to_wire
+from cometgem.stream import TextStream
+from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
+from cometgem.types.response import GenerateContentResponse, UsageMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from cometgem.options import GenerateOptions
+    from cometgem.request.contents import Contents
+    from cometgem.request.functions import DeclaredTool
+    from cometgem.stream import GenerateContentStream
+
+__all__ = ["Caller", "ConversationItem", "ConversationStream", "start_conversation"]
+
+ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
+"""A chunk, a call that is complete, or the answer to one."""
+
+_T = TypeVar("_T")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
+
+
+class Caller(Protocol):
+    """What a conversation wants of a client."""
+
+    async def generate_content(
+        self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
+    ) -> GenerateContentResponse:
+        """Return the answer in one piece."""
+        ...
+
+    def stream_generate_content(
+        self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
+    ) -> GenerateContentStream:
+        """Return the answer as a stream."""
+        ...
+
+
+class _Round(Protocol):
+    """One answer of the model, as a ``GenerateContentStream`` is."""
+
+    def __anext__(self) -> Awaitable[GenerateContentResponse]:
+        """Return the next chunk."""
+        ...
+
+    async def open(self) -> None:
+        """Send the request."""
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+
+    @property
+    def snapshot(self) -> GenerateContentResponse:
+        """The answer so far."""
+        ...
+
+
+class ConversationStream(Generic[ItemT_co]):
+    """An async iterator of chunks, of calls that are complete, and of the answers to them.
+
+    Nothing is sent before it is opened, entered or iterated. ``break``, an exception,
+    cancellation, ``del`` and the end of ``async with`` close the connection and cancel the
+    functions that run; a plain function cannot be stopped in its thread, its result is dropped.
+
+    Attributes:
+        turns: What the conversation has added: the model's turns, and the answers to their
+            calls. A turn is added when it is whole.
+        complete: Whether the last answer has come to its end.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Content]], _Round],
+        runner: ToolRunner | None,
+        max_rounds: int,
+        on_end: Callable[[ConversationStream[Any]], object] = bool,
+    ) -> None:
+        self.turns: list[Content] = []
+        self.complete: bool = False
+        self._ask = ask
+        self._runner = runner
+        self._max_rounds = max_rounds
+        self._on_end = on_end
+        self._rounds = 1
+        self._round = ask(self.turns)
+        self._running: RunningCalls | None = None
+        self._yielded: set[int] = set()  # places of the round's calls that were handed out
+        self._items: deque[Any] = deque()
+        self._spent = UsageMetadata()  # by the rounds before
+        self._waiting = False
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ended"):
+            self._end()
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "ended" if self._ended else "open"
+        return f"<ConversationStream {state}, rounds={self._rounds}>"
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ItemT_co:
+        item: ItemT_co = await self._exclusively(self._next)
+        return item
+
+    async def open(self) -> None:
+        """Send the first request and wait for the status and the headers; once is enough.
+
+        Raises:
+            APIStatusError: The API refused.
+            APIConnectionError: No answer came.
+            ClosedError: The conversation or its client is closed.
+        """
+        await self._exclusively(self._open)
+
+    async def aclose(self) -> None:
+        """Close the connection and cancel the functions; what came stays.
+
+        A task that waits for the next item gets ClosedError.
+        """
+        if not self.complete:
+            self._items.clear()  # what was read but not handed out
+        self._end()
+        await self._round.aclose()
+        if self._running is not None:
+            self._running.cancel()
+            if not self._waiting:  # else who waits for an item waits for this: it may be a tool
+                await self._running.wait()
+
+    async def get_final_response(self) -> GenerateContentResponse:
+        """Run what is left and return the last answer, its chunks merged.
+
+        Raises:
+            CometGemError: As iterating does; ``partial`` holds what came.
+        """
+        async for _ in self:
+            pass
+        return self.snapshot
+
+    @property
+    def snapshot(self) -> GenerateContentResponse:
+        """The present round's chunks so far, merged."""
+        return self._round.snapshot
+
+    @property
+    def usage(self) -> UsageMetadata:
+        """The tokens of all rounds so far; ``total_token_count`` is what is billed."""
+        return add_usage(self._spent, self.snapshot.usage_metadata)
+
+    @property
+    def text_stream(self) -> TextStream:
+        """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
+        return TextStream(_Chunks(self))
+
+    async def _open(self) -> None:
+        if not self._ended:
+            await self._round.open()
+
+    async def _exclusively(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        if self._waiting:
+            raise RuntimeError("the conversation is already being iterated, by another task")
+        self._waiting = True
+        try:
+            return await step()
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            self._describe(error)
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+                if self._running is not None:
+                    await self._running.wait()
+            raise
+        finally:
+            self._waiting = False
+
+    async def _next(self) -> Any:
+        while not self._items:
+            if self.complete:
+                raise StopAsyncIteration
+            if self._ended:
+                raise ClosedError(
+                    "the conversation was left before its end: what came is in its turns"
+                    " and in its snapshot"
+                )
+            if self._running is None:
+                await self._read_round()
+            else:
+                await self._read_answer(self._running)
+        return self._items.popleft()
+
+    async def _read_round(self) -> None:
+        try:
+            chunk = await self._round.__anext__()
+        except StopAsyncIteration:
+            self._end_round()
+        except StreamError:
+            if not self._reports_open_calls():
+                raise
+            self._end_round()
+        else:
+            self._items.append(chunk)
+            self._items.extend(self._completed(chunk))
+
+    async def _read_answer(self, running: RunningCalls) -> None:
+        if (response := await running.next()) is not None:
+            self._items.append(response)
+            return
+        parts = [Part(function_response=response) for response in running.responses]
+        self.turns += [model_turn(self.snapshot), Content(role="user", parts=parts)]
+        self._running = None
+        self._yielded.clear()
+        self._spent = self.usage
+        self._rounds += 1
+        self._round = self._ask(self.turns)
+
+    def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
+        """Yield the calls that the chunk has completed, pieces put together."""
+        if self._runner is None or all(call.will_continue for call in chunk.function_calls):
+            return
+        for at, call in enumerate(self.snapshot.function_calls):
+            if at not in self._yielded and not call.will_continue:
+                self._yielded.add(at)
+                yield call
+
+    def _end_round(self) -> None:
+        calls = self.snapshot.function_calls
+        if self._runner is None or not calls:
+            if self.snapshot.parts:
+                self.turns.append(model_turn(self.snapshot))
+            self.complete = True
+            self._end()
+        elif self._rounds >= self._max_rounds:
+            raise TooManyRoundsError(self._max_rounds)
+        else:
+            self._running = RunningCalls(self._runner, calls)
+
+    def _reports_open_calls(self) -> bool:
+        calls = self.snapshot.function_calls
+        return (
+            self._runner is not None
+            and self._runner.reports
+            and any(call.will_continue for call in calls)
+        )
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(self)
+
+    def _describe(self, error: BaseException) -> None:
+        """Tell the error what had come."""
+        if isinstance(error, (ToolError, TooManyRoundsError)):
+            error.partial = self.snapshot
+            error.turns = [*self.turns, model_turn(self.snapshot)]
+        if isinstance(error, ToolError) and self._running is not None:
+            error.responses = self._running.responses
+
+
+def start_conversation(  # noqa: PLR0913  what a turn consists of
+    client: Caller,
+    model: str,
+    contents: Contents,
+    tools: Sequence[DeclaredTool] | None,
+    options: ConversationOptions,
+    *,
+    streamed: bool = True,
+    on_end: Callable[[ConversationStream[Any]], object] = bool,
+) -> ConversationStream[Any]:
+    """Return one turn of a conversation; nothing is sent yet.
+
+    Args:
+        client: Asked in each round.
+        model: The model's name.
+        contents: What was said so far.
+        tools: From ``as_function_tools``; the functions among them are run. With None, calls are
+            handed out in the chunks and the conversation ends with them.
+        options: As the caller gave them.
+        streamed: Whether the answers come in chunks, or each in one piece.
+        on_end: Called once, with the stream, when it has ended in whichever way.
+
+    Raises:
+        ConfigurationError: An argument that can never work.
+        TypeError: An option that does not exist.
+    """
+    settings, call = split_options(options)
+    runner = None
+    if tools is not None:
+        call["tools"] = tools_to_wire(tools)
+        runner = ToolRunner([one for one in tools if isinstance(one, FunctionTool)], settings)
+    before = contents if isinstance(contents, (list, tuple)) else [contents]
+
+    def ask(turns: Sequence[Content]) -> _Round:
+        said = [*before, *turns] if turns else contents
+        if streamed:
+            return client.stream_generate_content(model, said, **call)
+        return _WholeResponse(partial(client.generate_content, model, said, **call))
+
+    return ConversationStream(ask, runner, settings.max_rounds, on_end)
+
+
+def check_conversation(
+    model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
+) -> None:
+    """Refuse what can never work, before there is anything to say.
+
+    Raises:
+        ConfigurationError: An argument can never work.
+        TypeError: An option does not exist.
+    """
+    _, call = split_options(options)
+    if tools is not None:
+        call["tools"] = tools
+    check_request(model, call)
+
+
+class _WholeResponse:
+    """A call that is no stream, in the shape of a stream of one chunk."""
+
+    def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
+        self.snapshot: GenerateContentResponse = GenerateContentResponse()
+        self._call: Callable[[], Awaitable[GenerateContentResponse]] | None = call
+
+    async def __anext__(self) -> GenerateContentResponse:
+        if self._call is None:
+            raise StopAsyncIteration
+        call, self._call = self._call, None
+        self.snapshot = await call()
+        return self.snapshot
+
+    async def open(self) -> None:
+        """Do nothing: the call is made when its answer is asked for."""
+
+    async def aclose(self) -> None:
+        """Do nothing: cancelling the task that waits cancels the call."""
+
+
+class _Chunks:
+    """The chunks among the items of a conversation."""
+
+    def __init__(self, stream: ConversationStream[Any]) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> GenerateContentResponse:
+        while True:
+            item = await self._stream.__anext__()
+            if isinstance(item, GenerateContentResponse):
+                return item

@@ -1,0 +1,99 @@
+"""One call's request, sent as often as its retry policy allows."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from cometgem.errors import APITimeoutError, CometGemError, StreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cometgem.http.retry import RetryPolicy
+    from cometgem.http.timeouts import Timeouts
+    from cometgem.http.transport import HTTPResponse, Transport
+    from cometgem.request.build import Request
+    from cometgem.response.merge import ResponseMerger
+
+__all__ = ["Attempts"]
+
+_T = TypeVar("_T")
+
+
+class Attempts:
+    """The attempts of one call; counted, and bound by its total time."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        request: Request,
+        timeouts: Timeouts,
+        retry: RetryPolicy,
+        *,
+        streamed: bool,
+    ) -> None:
+        self._transport = transport
+        self._request: Request | None = request
+        self._timeouts = timeouts
+        self._retry = retry
+        self._streamed = streamed
+        self._sent = 0
+        self._total_at: float | None = None
+
+    async def send(self) -> HTTPResponse:
+        """Send the request once."""
+        if self._request is None:
+            raise RuntimeError("nothing is sent after the first chunk")
+        if self._total_at is None and self._timeouts.total is not None:
+            self._total_at = asyncio.get_running_loop().time() + self._timeouts.total
+        self._sent += 1
+        return await self._transport.send(
+            self._request, self._timeouts, self._total_at, streamed=self._streamed
+        )
+
+    async def run(self, once: Callable[[], Awaitable[_T]]) -> _T:
+        """Do it, and do it again after a failure that may pass, as the policy says."""
+        while True:
+            try:
+                return await once()
+            except CometGemError as error:
+                delay = self._retry.delay(error, self._sent, random.random())  # noqa: S311  jitter
+                if delay is None or self._too_long(delay):
+                    raise
+            await anyio.sleep(delay)
+
+    def forget_request(self) -> None:
+        """Let the request go, which may be megabytes: after the first chunk none is sent again."""
+        self._request = None
+
+    def describe(
+        self,
+        error: CometGemError,
+        merger: ResponseMerger,
+        response: HTTPResponse | None,
+        *,
+        handed_out: int = 0,
+    ) -> None:
+        """Attach to an error what had arrived, and take the API key out of it.
+
+        Args:
+            error: About to be raised to the caller.
+            merger: The chunks of the attempt that failed.
+            response: The attempt's response, or None where no headers came.
+            handed_out: How many chunks the caller has been given.
+        """
+        self._transport.redact_key(error)
+        if merger.chunks:
+            error.partial = merger.response()
+        if isinstance(error, (StreamError, APITimeoutError)):
+            error.chunks = handed_out
+        if isinstance(error, StreamError) and response is not None:
+            error.request_id = response.request_id
+
+    def _too_long(self, delay: float) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._total_at is not None and now + delay >= self._total_at

@@ -1,1 +1,0 @@
-"""How it is said: bytes in, structs out, no I/O, no clock, no dice."""

@@ -1,0 +1,250 @@
+"""A Python function as a tool: its declaration, its arguments decoded, its result as JSON.
+
+Nothing is called here. The schema is msgspec's, of the types in the annotations, and what decodes
+the arguments is msgspec, too, so that the model is told just what is then asked of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_type_hints
+
+import msgspec
+
+from cometgem.errors import ConfigurationError, ToolArgumentsError
+from cometgem.request.docstring import read_docstring
+from cometgem.request.keys import to_wire
+from cometgem.request.schema import json_schema
+from cometgem.types.content import FunctionResponse
+from cometgem.types.tools import FunctionDeclaration, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cometgem.types.content import FunctionCall
+
+__all__ = ["DeclaredTool", "FunctionTool", "ToolLike", "as_function_tools", "tools_to_wire"]
+
+# https://ai.google.dev/api/caching#FunctionDeclaration
+_NAME = r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}"
+
+
+class FunctionTool:
+    """A function that the model may ask for.
+
+    Its declaration has the function's name, the first paragraph of its docstring, what the
+    docstring's ``Args:`` say, and the types of the annotations: those that msgspec knows, such as
+    ``str``, ``int``, ``float``, ``bool``, enums, ``Literal``, ``list``, ``dict``, dataclasses,
+    ``TypedDict`` and msgspec's structs, nested and optional. A plain function runs in a worker
+    thread, an async one in the event loop.
+
+    Args:
+        function: Plain or async; all of its parameters are given by name.
+        name: In place of the function's own.
+        description: In place of the docstring's.
+        timeout: Seconds that a call may take; None is no limit.
+
+    Attributes:
+        declaration: What the model is told.
+
+    Raises:
+        ConfigurationError: A parameter or the name cannot be declared.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
+            raise ConfigurationError(f"timeout={timeout!r}: give seconds above 0, or None")
+        self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
+        self.function: Callable[..., object] = function
+        self.timeout: float | None = timeout
+        summary, described = read_docstring(function.__doc__)
+        hints = _hints(function, self.name)
+        parameters = _parameters(function, hints, self.name)
+        self.declaration: FunctionDeclaration = FunctionDeclaration(
+            name=self.name,
+            description=description or summary or None,
+            parameters_json_schema=_parameters_schema(self.name, parameters, described),
+            response_json_schema=_result_schema(self.name, hints.get("return")),
+        )
+        # What the caller leaves out is left to Python's own defaults.
+        fields: list[Any] = [
+            (one.name, one.annotation)
+            if one.default is one.empty
+            else (one.name, Union[one.annotation, msgspec.UnsetType], msgspec.UNSET)  # noqa: UP007
+            for one in parameters
+        ]
+        self._arguments = msgspec.defstruct(
+            "Arguments", fields, kw_only=True, forbid_unknown_fields=True
+        )
+
+    def __repr__(self) -> str:
+        return f"<FunctionTool {self.name}>"
+
+    def parse(self, call: FunctionCall) -> dict[str, Any]:
+        """Return a call's arguments, decoded into the annotated types: ``f(**tool.parse(call))``.
+
+        Strictly first, then with forgiveness: models write 5.0 and "5" where 5 is wanted.
+
+        Raises:
+            ToolArgumentsError: They are not those that were declared.
+        """
+        try:
+            arguments = msgspec.convert(call.args, self._arguments)
+        except msgspec.ValidationError as error:
+            try:
+                arguments = msgspec.convert(call.args, self._arguments, strict=False)
+            except msgspec.ValidationError:
+                raise ToolArgumentsError(call, str(error)) from None
+        given = msgspec.structs.asdict(arguments)
+        return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+
+    def to_response(self, call: FunctionCall, result: object) -> FunctionResponse:
+        """Return what tells the model a result: a dict as it is, all else under "result".
+
+        Raises:
+            TypeError: It cannot be written as JSON.
+        """
+        if isinstance(result, FunctionResponse):
+            return msgspec.structs.replace(result, name=call.name, id=call.id)
+        value = msgspec.to_builtins(result, str_keys=True)
+        answer = value if isinstance(value, dict) else {"result": value}
+        return FunctionResponse(name=call.name, id=call.id, response=answer)
+
+
+ToolLike: TypeAlias = Tool | Mapping[str, Any] | FunctionTool | Callable[..., object]
+"""What ``tools`` may hold: the API's own, in structs or dicts, and functions."""
+
+
+DeclaredTool: TypeAlias = Tool | Mapping[str, Any] | FunctionTool
+"""A tool whose declaration is ready: what ``as_function_tools`` makes of a ``ToolLike``."""
+
+
+def as_function_tools(tools: object) -> list[DeclaredTool]:
+    """Return the tools, each function as a ``FunctionTool``.
+
+    Raises:
+        ConfigurationError: One is no tool or cannot be declared, or two have one name.
+    """
+    if not isinstance(tools, (list, tuple)):
+        raise ConfigurationError(f"tools must be a list, got {type(tools).__name__}")
+    made: list[DeclaredTool] = []
+    names: set[str] = set()
+    for at, item in enumerate(tools):
+        tool = item if isinstance(item, (Tool, Mapping)) else _function_tool(item, at)
+        if isinstance(tool, FunctionTool):
+            if tool.name in names:
+                raise ConfigurationError(
+                    f"tools[{at}] is the second function named {tool.name!r}: give it another"
+                    " name, FunctionTool(..., name=...)"
+                )
+            names.add(tool.name)
+        made.append(tool)
+    return made
+
+
+def tools_to_wire(tools: Sequence[DeclaredTool]) -> list[Any]:
+    """Return the tools as the API takes them: all functions together are one tool.
+
+    Raises:
+        ConfigurationError: A key in a dict is misspelt.
+    """
+    functions = [tool.declaration for tool in tools if isinstance(tool, FunctionTool)]
+    rest = [
+        to_wire(tool, Tool, f"tools[{at}]")
+        for at, tool in enumerate(tools)
+        if not isinstance(tool, FunctionTool)
+    ]
+    return [Tool(function_declarations=functions), *rest] if functions else rest
+
+
+def _function_tool(item: object, at: int) -> FunctionTool:
+    if isinstance(item, FunctionTool):
+        return item
+    if not callable(item) or isinstance(item, type):
+        raise ConfigurationError(
+            f"tools[{at}] must be a function, a FunctionTool, a Tool or a dict, got {item!r}"
+        )
+    return FunctionTool(item)
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise ConfigurationError(
+            f"{name!r} is no name for a tool: give FunctionTool(..., name=...), up to 128 letters,"
+            " digits and _:.- after a letter"
+        )
+    return name
+
+
+def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
+    target: Any = function
+    while isinstance(target, partial):
+        target = target.func
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    try:
+        return get_type_hints(target, include_extras=True)
+    except NameError as error:
+        annotations = getattr(target, "__annotations__", {}).items()
+        where = next((key for key, text in annotations if str(error.name) in str(text)), "")
+        raise _undeclarable(name, where, f"{error}, where the function is defined") from error
+
+
+def _parameters(
+    function: Callable[..., object], hints: dict[str, Any], name: str
+) -> list[inspect.Parameter]:
+    """Return the parameters, their annotations evaluated."""
+    parameters = []
+    for one in inspect.signature(function).parameters.values():
+        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
+            raise _undeclarable(name, one.name, "the model gives each argument by a name")
+        if one.name not in hints:
+            raise _undeclarable(name, one.name, "it has no annotation")
+        parameters.append(one.replace(annotation=hints[one.name]))
+    return parameters
+
+
+def _parameters_schema(
+    name: str, parameters: list[inspect.Parameter], described: dict[str, str]
+) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    recursive: dict[str, Any] = {}
+    for one in parameters:
+        schema = json_schema(one.annotation, recursive, f"the parameter {one.name!r} of {name!r}")
+        if described.get(one.name):
+            schema.setdefault("description", described[one.name])
+        if one.default not in (one.empty, None):
+            with suppress(TypeError):  # a default that JSON does not know needs no telling
+                schema["default"] = msgspec.to_builtins(one.default)
+        properties[one.name] = schema
+    required = [one.name for one in parameters if one.default is one.empty]
+    whole = {"type": "object", "properties": properties, "required": required}
+    return whole | ({"$defs": recursive} if recursive else {})
+
+
+def _result_schema(name: str, annotation: Any) -> dict[str, Any] | None:
+    """Return the schema of what ``response`` makes of a result, where the annotation tells."""
+    if annotation in (None, Any, object, type(None), FunctionResponse):
+        return None
+    recursive: dict[str, Any] = {}
+    schema = json_schema(annotation, recursive, f"the result of {name!r}")
+    if "type" not in schema:
+        return None
+    if schema["type"] != "object":
+        schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+    return schema | ({"$defs": recursive} if recursive else {})
+
+
+def _undeclarable(name: str, parameter: str, why: str) -> ConfigurationError:
+    return ConfigurationError(f"the parameter {parameter!r} of {name!r} cannot be declared: {why}")

@@ -1,0 +1,105 @@
+"""The options of a request: their types, their names, and the headers among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from cometgem.errors import ConfigurationError
+from cometgem.types.generation import GenerationConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cometgem.request.contents import Contents
+    from cometgem.request.functions import ToolLike
+    from cometgem.request.thinking import Thinking
+    from cometgem.types.request import SafetySetting
+    from cometgem.types.tools import ToolConfig
+
+__all__ = ["CommonOptions", "RequestOptions", "check_headers", "check_names"]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Visible characters, spaces and tabs of RFC 9110 5.5, without obs-text.
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_RESERVED_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "host", "transfer-encoding", "x-goog-api-key"}
+)
+
+
+class CommonOptions(TypedDict, total=False):
+    """What goes into every request beside the model, the contents and the tools.
+
+    Attributes:
+        system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
+        thinking: How much to think: "off", "minimal", "low", "medium", "high", "dynamic" or a
+            number of tokens, translated to each model's own parameter. A ``thinkingConfig`` in
+            ``generation_config`` takes precedence and is sent unchanged.
+        thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
+        tool_config: How the model may use the tools.
+        safety_settings: What to block.
+        generation_config: Temperature, output format and the like.
+        cached_content: ``cachedContents/{id}``.
+        extra_body: Merged into the body last, for keys newer than this library.
+        headers: Sent with this request; they override the client's.
+    """
+
+    system_instruction: Contents | None
+    thinking: Thinking | None
+    thoughts: bool | None
+    tool_config: ToolConfig | Mapping[str, Any] | None
+    safety_settings: Sequence[SafetySetting | Mapping[str, Any]] | None
+    generation_config: GenerationConfig | Mapping[str, Any] | None
+    cached_content: str | None
+    extra_body: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+
+
+class RequestOptions(CommonOptions, total=False):
+    """What goes into a request beside the model and the contents.
+
+    Attributes:
+        tools: The API's own tools, and functions; functions are declared but not run.
+    """
+
+    tools: Sequence[ToolLike] | None
+
+
+def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
+    """Check that every option exists.
+
+    Raises:
+        TypeError: One does not.
+    """
+    config_keys = GenerationConfig.__struct_fields__
+    for name in options:
+        if name in config_keys:
+            raise TypeError(f"unknown option {name!r}: use generation_config={{{name!r}: ...}}")
+        if name not in known:
+            valid = ", ".join(sorted(known))
+            raise TypeError(f"unknown option {name!r}; valid options are {valid}")
+
+
+def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the caller's headers.
+
+    Raises:
+        ConfigurationError: A name or value is not valid HTTP, or the header is reserved.
+    """
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers must be a dict, got {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ConfigurationError(f"headers: {name!r} is not a valid header name")
+        if name.lower() in _RESERVED_HEADERS:
+            raise ConfigurationError(
+                f"headers must not set {name!r}: the client sets it (api_key=, auth=, base_url=)"
+            )
+        if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"headers: the value of {name!r} must be a str of visible ASCII characters"
+            )
+    return dict(headers)

@@ -1,0 +1,170 @@
+"""One wish for how much to think, said the way that a model's generation takes it.
+
+Gemini 3 and later take a level, 2.5 takes a budget of tokens, older ones do not think. What a
+model is, is read from its name; one that tells nothing is taken for the newest. Which levels and
+budgets there are: https://ai.google.dev/gemini-api/docs/thinking
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from cometgem.errors import ConfigurationError
+from cometgem.types.generation import ThinkingConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["Thinking", "check_thinking_config", "mismatch", "thinking_config"]
+
+Thinking: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "dynamic"] | int
+
+_ALL_LEVELS = ("minimal", "low", "medium", "high")
+_WISHES = ("off", *_ALL_LEVELS, "dynamic")
+
+# https://ai.google.dev/gemini-api/docs/openai has these for reasoning_effort.
+_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+_DYNAMIC = -1
+
+
+class _Rule(NamedTuple):
+    """What the models of a generation and a family take."""
+
+    since: tuple[int, int]
+    family: str  # "" is any
+    levels: tuple[str, ...] = ()
+    least: int = 0  # tokens; a budget between 0 and this is none
+    most: int = 0
+    off: bool = True
+
+
+# The last one that fits counts. A family's rule holds within its generation only: what the next
+# one will leave out, nobody knows.
+_RULES = (
+    _Rule((0, 0), ""),
+    _Rule((2, 5), "", most=24576),
+    _Rule((2, 5), "flash-lite", least=512, most=24576),
+    _Rule((2, 5), "pro", least=128, most=32768, off=False),
+    _Rule((3, 0), "", levels=_ALL_LEVELS, off=False),
+    _Rule((3, 0), "pro", levels=("low", "high"), off=False),
+    _Rule((3, 1), "pro", levels=("low", "medium", "high"), off=False),
+)
+_NEWEST = next(rule for rule in reversed(_RULES) if not rule.family)
+
+# Compiled when the first wish comes: not everybody has one.
+_GENERATION = r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])(?:-(flash-lite|pro)\b)?"
+
+
+def thinking_config(
+    model: str, thinking: Thinking | None, *, thoughts: bool | None
+) -> ThinkingConfig:
+    """Return what to send for a wish.
+
+    Args:
+        model: The model's name, with or without ``models/``.
+        thinking: A level, "off", "dynamic" (the model decides) or tokens; None sends neither.
+        thoughts: Whether summaries of the thinking shall come.
+
+    Raises:
+        ConfigurationError: The model cannot do that; the message says what it can.
+    """
+    rule = _rule(model)
+    if not _is_wish(thinking):
+        raise ConfigurationError(
+            f"thinking={thinking!r}: give {', '.join(map(repr, _WISHES))} or a number of tokens"
+        )
+    if thinking in ("off", 0) and thoughts:
+        raise ConfigurationError("thoughts=True wants summaries of what thinking='off' leaves out")
+    if rule.levels:
+        config = _as_level(thinking, rule, model)
+    elif rule.most:
+        config = _as_budget(thinking, rule, model)
+    elif thoughts or thinking not in (None, "off", 0):
+        raise _impossible("thoughts=True" if thoughts else f"thinking={thinking!r}", rule, model)
+    else:
+        return ThinkingConfig()
+    config.include_thoughts = thoughts
+    return config
+
+
+def check_thinking_config(config: Mapping[str, Any]) -> None:
+    """Check a ``thinkingConfig`` in wire form.
+
+    Raises:
+        ConfigurationError: It has a level and a budget, which no model takes.
+    """
+    level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
+    if level is not None and budget is not None:
+        raise ConfigurationError(
+            f"thinkingLevel={level!r} and thinkingBudget={budget!r} exclude each other: give a"
+            " level to Gemini 3 and later, a budget to Gemini 2.5"
+        )
+
+
+def mismatch(model: str, config: Mapping[str, Any]) -> str | None:
+    """Return what in a ``thinkingConfig`` in wire form does not go with the model's name."""
+    rule = _rule(model)
+    level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
+    if level is not None and str(level).lower() not in rule.levels:
+        return f"thinkingLevel={level!r} does not fit {model!r}: it takes {_possible(rule)}"
+    if budget is not None and not _fits(budget, rule):
+        return f"thinkingBudget={budget!r} does not fit {model!r}: it takes {_possible(rule)}"
+    return None
+
+
+def _is_wish(thinking: object) -> bool:
+    if isinstance(thinking, int) and not isinstance(thinking, bool):
+        return thinking >= _DYNAMIC
+    return thinking is None or (isinstance(thinking, str) and thinking in _WISHES)
+
+
+def _rule(model: str) -> _Rule:
+    name = re.search(_GENERATION, model.lower())
+    if name is None:
+        return _NEWEST
+    generation = int(name[1]), int(name[2] or 0)
+    return next(
+        rule
+        for rule in reversed(_RULES)
+        if rule.since <= generation
+        and (not rule.family or (rule.family == name[3] and rule.since[0] == generation[0]))
+    )
+
+
+def _as_level(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingConfig:
+    if thinking in (None, "dynamic", _DYNAMIC):  # what the model does when it is told nothing
+        return ThinkingConfig()
+    if thinking not in rule.levels:
+        raise _impossible(f"thinking={thinking!r}", rule, model)
+    return ThinkingConfig(thinking_level=str(thinking).upper())
+
+
+def _as_budget(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingConfig:
+    budgets = {"off": 0, "dynamic": _DYNAMIC, **_BUDGETS}
+    budget = budgets[thinking] if isinstance(thinking, str) else thinking
+    if budget is not None and not _fits(budget, rule):
+        raise _impossible(f"thinking={thinking!r}", rule, model)
+    return ThinkingConfig(thinking_budget=budget)
+
+
+def _fits(budget: object, rule: _Rule) -> bool:
+    if not isinstance(budget, int) or not rule.most:
+        return False
+    if budget == 0:
+        return rule.off
+    return budget == _DYNAMIC or max(1, rule.least) <= budget <= rule.most
+
+
+def _impossible(wish: str, rule: _Rule, model: str) -> ConfigurationError:
+    return ConfigurationError(f"{model!r} cannot do {wish}: it takes {_possible(rule)}")
+
+
+def _possible(rule: _Rule) -> str:
+    if rule.levels:
+        return ", ".join(map(repr, rule.levels)) + " or 'dynamic'"
+    if not rule.most:
+        return "'off' only"
+    off = "'off', " if rule.off else ""
+    return f"{off}'minimal' to 'high', 'dynamic', or {max(1, rule.least)} to {rule.most} tokens"

@@ -1,0 +1,231 @@
+"""Status, headers and body of a failure become the right exception.
+
+Reads every shape that is known: Google's ``{"error": {code, message, status, details}}`` (also
+as a list of one), the gateway's ``{"error": {message, type, param, code}}``, the bare
+``{"code", "message"}``, HTML, text and nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from cometgem.errors import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from cometgem.response.codec import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MAX_ERROR_BODY", "event_failure", "find_error", "request_id", "status_failure"]
+
+# Enough for every error seen; more of it would only fill logs.
+MAX_ERROR_BODY = 64 * 1024
+
+_EXCERPT = 200
+
+# Deeper details than any seen: to copy or pickle them could end in a RecursionError.
+_MAX_DEPTH = 64
+
+_CLASSES: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+# google/rpc/code.proto: the HTTP mapping of each name.
+_GOOGLE_STATUS = {
+    "CANCELLED": 499,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+}
+
+# The statuses that the gateway answers with when these codes come outside a stream.
+_GATEWAY_STATUS = {
+    "invalid_api_key": 401,
+    "insufficient_user_quota": 403,
+    "model_not_found": 503,
+    "rate_limit_exceeded": 429,
+}
+
+_REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
+# Bounded: what a server sends must not make the search slow.
+_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
+_SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*")
+
+
+def status_failure(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: float
+) -> APIStatusError:
+    """Build the exception for an answer whose status is no success.
+
+    Args:
+        status: The HTTP status.
+        headers: The response headers, case-insensitive.
+        body: The body, or the start of it.
+        now: Seconds since the epoch, to read a ``Retry-After`` date.
+    """
+    return _failure(find_error(parse_json(body)), body, headers, status=status, now=now)
+
+
+def event_failure(
+    error: Mapping[str, Any] | None, body: bytes, headers: Mapping[str, str]
+) -> APIStatusError:
+    """Build the exception for an error that arrived inside a response that began well.
+
+    Args:
+        error: What ``find_error`` found, or None where the event is no JSON.
+        body: The event's data.
+        headers: The response headers, case-insensitive.
+    """
+    return _failure(error, body, headers, status=_implied_status(error or {}), now=None)
+
+
+def find_error(document: object) -> dict[str, Any] | None:
+    """Return the error object that a JSON document holds, in any known shape, or None."""
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]
+    if not isinstance(document, dict):
+        return None
+    match document.get("error"):
+        case dict() as error:
+            return error
+        case str() as message if message:
+            return {**document, "message": message}
+        case other if other:  # true or a number: the keys beside it say what
+            return document
+    bare = isinstance(document.get("message"), str) and "code" in document
+    return document if bare else None
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the gateway's id of a request, from its headers."""
+    return headers.get("x-cometapi-request-id") or headers.get("x-request-id") or None
+
+
+def _failure(
+    error: dict[str, Any] | Mapping[str, Any] | None,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    status: int,
+    now: float | None,
+) -> APIStatusError:
+    error = error or {}
+    message = _text(error.get("message")) or _describe(status, body)
+    details = [
+        item
+        for item in _list(error.get("details"))
+        if isinstance(item, dict) and _is_within(item, _MAX_DEPTH)
+    ]
+    quoted = _REQUEST_ID.search(message)
+    default = ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError
+    return _CLASSES.get(status, default)(
+        status,
+        message,
+        code=_code(error),
+        reason=next((text for item in details if (text := _text(item.get("reason")))), None),
+        request_id=request_id(headers) or (quoted[1] if quoted else None),
+        retry_after=_retry_after(headers.get("retry-after"), details, now),
+        details=details,
+        body=body[:MAX_ERROR_BODY],
+    )
+
+
+def _code(error: Mapping[str, Any]) -> str | None:
+    name = error.get("status")
+    if isinstance(name, str) and name and not name.isdigit():
+        return name
+    return _text(error.get("code"))
+
+
+def _implied_status(error: Mapping[str, Any]) -> int:
+    """Read the HTTP status that an error would have had outside a stream; 500 if unknown."""
+    for key in ("code", "status"):
+        value = error.get(key)
+        text = str(value) if isinstance(value, (str, int)) else ""
+        if text.isascii() and text.isdigit() and len(text) == 3 and text >= "400":  # noqa: PLR2004
+            return int(text)
+        known = _GOOGLE_STATUS.get(text) or _GATEWAY_STATUS.get(text)
+        if known:
+            return known
+    return 500
+
+
+def _retry_after(
+    header: str | None, details: list[dict[str, Any]], now: float | None
+) -> float | None:
+    asked = [_header_seconds(header, now)] if header else []
+    asked += [_duration(item["retryDelay"]) for item in details if "retryDelay" in item]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _header_seconds(header: str, now: float | None) -> float | None:
+    """RFC 9110 10.2.3: delay-seconds, or an HTTP date."""
+    seconds = _duration(header)
+    if seconds is not None or now is None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(header)
+        # Its oldest form names no zone: RFC 9110 5.6.7 says that all of them are in GMT.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _duration(text: object) -> float | None:
+    match = _SECONDS.fullmatch(text) if isinstance(text, str) else None
+    return float(match[1]) if match else None
+
+
+def _describe(status: int, body: bytes) -> str:
+    """Say what an answer without a message of its own was."""
+    start = body.strip()[:_EXCERPT]
+    if start.startswith(b"<"):
+        title = _TITLE.search(body)
+        name = title[1].strip().decode("utf-8", "replace") if title else ""
+        return f"an HTML page came instead of JSON{f': {name}' if name else ''}"
+    if start:
+        return start.decode("utf-8", "replace")
+    try:
+        return f"{HTTPStatus(status).phrase} (no body)"
+    except ValueError:
+        return "no body"
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return None
+    return str(value) if isinstance(value, (str, int)) and value != "" else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_within(value: object, depth: int) -> bool:
+    """Whether lists and objects are nested no deeper."""
+    items = value.values() if isinstance(value, dict) else _list(value)
+    return not items or (depth > 0 and all(_is_within(item, depth - 1) for item in items))

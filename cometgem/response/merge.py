@@ -1,0 +1,273 @@
+"""Chunks become one final response. No I/O; no chunk is kept, and none is changed.
+
+``add`` costs as much as the chunk is long. Text is kept in pieces and joined when asked for.
+What each field does is the table in ``docs/merging.md``; the code below is that table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
+
+from cometgem.response.merge_calls import CallMerger
+from cometgem.response.merge_grounding import merge_grounding
+from cometgem.types.content import Content, Part
+from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
+from cometgem.types.response import (
+    Candidate,
+    GenerateContentResponse,
+    LogprobsResult,
+    ModelStatus,
+    PromptFeedback,
+    SafetyRating,
+    UsageMetadata,
+)
+from cometgem.types.wire import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cometgem.types.content import FunctionCall
+
+__all__ = ["ResponseMerger"]
+
+_S = TypeVar("_S", bound=Struct)
+
+# Every chunk has a usage: merging them one by one would cost more than decoding the chunk.
+_USAGES_AT_ONCE = 64
+
+_NO_GROUNDING = GroundingMetadata()
+
+
+class ResponseMerger:
+    """Merges the chunks of one stream.
+
+    Attributes:
+        chunks: How many chunks were added.
+    """
+
+    def __init__(self) -> None:
+        self.chunks: int = 0
+        self._candidates: dict[int, _CandidateMerger] = {}
+        self._usages: list[UsageMetadata] = []
+        self._feedback: PromptFeedback | None = None
+        self._model_version: str | None = None
+        self._response_id: str | None = None
+        self._create_time: str | None = None
+        self._model_status: ModelStatus | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether a finishReason or a blockReason has come; more may still follow."""
+        if self._feedback is not None and self._feedback.block_reason:
+            return True
+        return any(candidate.finish_reason for candidate in self._candidates.values())
+
+    def add(self, chunk: GenerateContentResponse) -> None:
+        """Take the next chunk of the stream."""
+        self.chunks += 1
+        for candidate in chunk.candidates:
+            merger = self._candidates.get(candidate.index)
+            if merger is None:
+                merger = self._candidates[candidate.index] = _CandidateMerger(candidate.index)
+            merger.add(candidate)
+        if chunk.usage_metadata is not None:
+            self._usages.append(chunk.usage_metadata)
+            if len(self._usages) > _USAGES_AT_ONCE:
+                self._fold_usages()
+        if chunk.prompt_feedback is not None:
+            feedback = chunk.prompt_feedback
+            first = self._feedback
+            self._feedback = feedback if first is None else _overlay(feedback, first)
+        self._model_version = self._model_version or chunk.model_version
+        self._response_id = self._response_id or chunk.response_id
+        self._create_time = self._create_time or chunk.create_time
+        self._model_status = chunk.model_status or self._model_status
+
+    def response(self) -> GenerateContentResponse:
+        """Return all chunks so far as one response; later chunks do not change it."""
+        self._fold_usages()
+        return GenerateContentResponse(
+            candidates=[self._candidates[at].candidate() for at in sorted(self._candidates)],
+            usage_metadata=self._usages[0] if self._usages else None,
+            prompt_feedback=self._feedback,
+            model_version=self._model_version,
+            response_id=self._response_id,
+            create_time=self._create_time,
+            model_status=self._model_status,
+        )
+
+    def _fold_usages(self) -> None:
+        """Keep of each field the last that was set, and of all usages one."""
+        if len(self._usages) < 2:  # noqa: PLR2004
+            return
+        columns = zip(*map(astuple, self._usages), strict=True)
+        lasts = zip(UsageMetadata.__struct_fields__, map(_last_set, columns), strict=True)
+        self._usages = [UsageMetadata(**dict(lasts))]
+
+
+class _CandidateMerger:
+    def __init__(self, index: int) -> None:
+        self.finish_reason: str | None = None
+        self._index = index
+        self._role: str | None = None
+        self._has_content = False
+        self._parts = _PartsMerger()
+        self._ratings: dict[str | None, SafetyRating] = {}
+        self._citation_sources: dict[bytes, Citation] = {}
+        self._citations: dict[bytes, Citation] = {}
+        self._grounding: GroundingMetadata | None = None
+        self._logprobs: LogprobsResult | None = None
+        self._lasts: dict[str, Any] = {}
+
+    def add(self, candidate: Candidate) -> None:
+        content = candidate.content
+        if content is not None:
+            self._has_content = True
+            if self._role is None:
+                self._role = content.role or None
+            for part in content.parts:
+                self._parts.add(part)
+        if candidate.finish_reason:
+            self.finish_reason = candidate.finish_reason
+        self._add_metadata(candidate)
+
+    def _add_metadata(self, candidate: Candidate) -> None:
+        if candidate.safety_ratings:
+            self._add_ratings(candidate.safety_ratings)
+        if candidate.citation_metadata is not None:
+            _add_new(self._citation_sources, candidate.citation_metadata.citation_sources)
+            _add_new(self._citations, candidate.citation_metadata.citations)
+        if candidate.grounding_metadata not in (None, _NO_GROUNDING):
+            self._grounding = merge_grounding(self._grounding, candidate.grounding_metadata)
+        if candidate.logprobs_result is not None:
+            self._add_logprobs(candidate.logprobs_result)
+        if candidate.avg_logprobs is not None:
+            self._lasts["avg_logprobs"] = candidate.avg_logprobs
+        if candidate.token_count is not None:
+            self._lasts["token_count"] = candidate.token_count
+        if candidate.finish_message:
+            self._lasts["finish_message"] = candidate.finish_message
+        if candidate.grounding_attributions:
+            self._lasts["grounding_attributions"] = candidate.grounding_attributions
+        pages = candidate.url_context_metadata
+        if pages is not None and pages.url_metadata:
+            self._lasts["url_context_metadata"] = pages
+
+    def candidate(self) -> Candidate:
+        cited = self._citation_sources or self._citations
+        return Candidate(
+            index=self._index,
+            content=Content(role=self._role or "model", parts=self._parts.parts())
+            if self._has_content
+            else None,
+            finish_reason=self.finish_reason,
+            safety_ratings=list(self._ratings.values()),
+            citation_metadata=CitationMetadata(
+                citation_sources=list(self._citation_sources.values()),
+                citations=list(self._citations.values()),
+            )
+            if cited
+            else None,
+            grounding_metadata=self._grounding,
+            logprobs_result=self._logprobs and _copy_logprobs(self._logprobs),
+            **self._lasts,
+        )
+
+    def _add_ratings(self, ratings: list[SafetyRating]) -> None:
+        for rating in ratings:
+            old = self._ratings.get(rating.category)
+            sticks = old is not None and old.blocked and not rating.blocked
+            self._ratings[rating.category] = replace(rating, blocked=True) if sticks else rating
+
+    def _add_logprobs(self, new: LogprobsResult) -> None:
+        """Extend in place: a copy for each chunk would cost the square of the stream."""
+        old = self._logprobs
+        if old is None:
+            self._logprobs = _copy_logprobs(new)
+            return
+        old.chosen_candidates += new.chosen_candidates
+        old.top_candidates += new.top_candidates
+        if new.log_probability_sum is not None:
+            old.log_probability_sum = new.log_probability_sum
+
+
+class _PartsMerger:
+    """The parts of one candidate, in order: finished ones, then a text that may still grow."""
+
+    def __init__(self) -> None:
+        self._done: list[Part | CallMerger] = []
+        self._text: list[str] = []
+        self._thought: bool | None = None
+        self._open_calls: list[CallMerger] = []
+
+    def add(self, part: Part) -> None:
+        text = part.text
+        if text is not None and part == Part(text=text, thought=part.thought):
+            if not text:
+                return
+            if self._text and bool(part.thought) != bool(self._thought):
+                self._close_text()
+            self._text.append(text)
+            self._thought = part.thought
+        elif part.function_call is not None:
+            self._close_text()
+            self._add_call(part, part.function_call)
+        elif part != Part(thought=part.thought):
+            self._close_text()
+            self._done.append(part)
+
+    def parts(self) -> list[Part]:
+        if len(self._text) > 1:
+            self._text = ["".join(self._text)]
+        parts = [part if isinstance(part, Part) else part.part() for part in self._done]
+        if self._text:
+            parts.append(Part(text=self._text[0], thought=self._thought))
+        return parts
+
+    def _close_text(self) -> None:
+        if self._text:
+            self._done.append(Part(text="".join(self._text), thought=self._thought))
+            self._text = []
+
+    def _add_call(self, part: Part, call: FunctionCall) -> None:
+        for merger in reversed(self._open_calls):
+            if merger.continues(call):
+                merger.add(part, call)
+                break
+        else:
+            if not CallMerger.begins(call):
+                self._done.append(part)
+                return
+            merger = CallMerger(part, call)
+            self._done.append(merger)
+            self._open_calls.append(merger)
+        self._open_calls = [merger for merger in self._open_calls if merger.open]
+
+
+def _overlay(under: _S, over: _S) -> _S:
+    """Return ``under`` with every field that ``over`` has set."""
+    fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
+    return replace(under, **{name: value for name, value in fields if value not in (None, [])})
+
+
+def _last_set(column: tuple[Any, ...]) -> Any:
+    last = column[-1]
+    if (last is not None and last != []) or column.count(last) == len(column):
+        return last
+    return next(value for value in reversed(column) if value is not None and value != [])
+
+
+def _add_new(seen: dict[bytes, Citation], citations: Iterable[Citation]) -> None:
+    for citation in citations:
+        seen.setdefault(encode(citation), citation)
+
+
+def _copy_logprobs(logprobs: LogprobsResult) -> LogprobsResult:
+    return replace(
+        logprobs,
+        chosen_candidates=list(logprobs.chosen_candidates),
+        top_candidates=list(logprobs.top_candidates),
+    )

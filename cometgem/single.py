@@ -1,0 +1,84 @@
+"""One response for one request."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from cometgem.errors import (
+    CometGemError,
+    ResponseDecodeError,
+    StreamInterruptedError,
+    StreamTruncatedError,
+)
+from cometgem.response.chunks import ChunkDecoder
+from cometgem.response.merge import ResponseMerger
+
+if TYPE_CHECKING:
+    from cometgem.http.attempts import Attempts
+    from cometgem.http.transport import HTTPResponse
+    from cometgem.types.response import GenerateContentResponse
+
+__all__ = ["SingleCall"]
+
+
+class SingleCall:
+    """Sends a request and reads its one response; a stream in its place is merged.
+
+    Args:
+        attempts: Send the request.
+        max_size: Bytes that the response may hold.
+    """
+
+    def __init__(self, attempts: Attempts, max_size: int) -> None:
+        self._attempts = attempts
+        self._max_size = max_size
+        self._chunks: list[GenerateContentResponse] = []
+        self._response: HTTPResponse | None = None
+
+    async def run(self) -> GenerateContentResponse:
+        """Return the response, after as many attempts as the retry policy allows."""
+        try:
+            return await self._attempts.run(self._read_response)
+        except CometGemError as error:
+            self._attempts.describe(error, _merge(self._chunks), self._response)
+            raise
+
+    async def _read_response(self) -> GenerateContentResponse:
+        chunks: list[GenerateContentResponse] = []
+        self._chunks, self._response = chunks, None
+        self._response = response = await self._attempts.send()
+        decoder = ChunkDecoder(self._max_size, response.headers)
+        if not response.complete:  # as most are: a timer would be a twentieth of the call's cost
+            response.start_waiting()
+        try:
+            while data := await response.read():
+                chunks += decoder.feed(data)
+            chunks += decoder.close()
+        except StreamInterruptedError:
+            with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
+                chunks += decoder.close()
+            raise
+        finally:
+            response.close()
+        return _only_response(chunks, streamed=not decoder.single)
+
+
+def _only_response(
+    chunks: list[GenerateContentResponse], *, streamed: bool
+) -> GenerateContentResponse:
+    if not chunks:
+        raise ResponseDecodeError("the server sent no response", excerpt="")
+    if len(chunks) == 1 and not streamed:
+        return chunks[0]
+    merger = _merge(chunks)
+    if streamed and not merger.finished:
+        raise StreamTruncatedError("the stream ended without a finishReason")
+    return chunks[0] if len(chunks) == 1 else merger.response()
+
+
+def _merge(chunks: list[GenerateContentResponse]) -> ResponseMerger:
+    merger = ResponseMerger()
+    for chunk in chunks:
+        merger.add(chunk)
+    return merger

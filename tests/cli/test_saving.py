@@ -1,0 +1,138 @@
+"""Conversations in files."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cometgem.testing import FakeServer
+
+    Talk = Callable[..., tuple[int, str, str]]
+
+from cli.speaking import ANSWER, KEY, posix, said
+
+
+def test_saved_and_loaded(server: FakeServer, talk: Talk, tmp_path: Path) -> None:
+    path = tmp_path / "chat.json"
+    options = ("--system", "Two\nlines", "--model", "gemini-3-flash-preview")
+    status, _, err = talk("Hi", "/save ~/chat.json", argv=options)
+    assert (status, err) == (0, "saved 2 turns to ~/chat.json\n")
+    assert KEY not in path.read_text("utf-8")
+
+    lines = ("/load chat.json", "/system", "/usage", "Go on")
+    status, _, err = talk(*lines, argv=("--system", "Other"))
+    assert status == 0
+    assert err.splitlines() == [
+        "loaded 2 turns with gemini-3-flash-preview from chat.json",
+        "system: Two",
+        "system: lines",
+        "usage: 8 prompt, 1 thoughts, 3 answer, 12 total tokens",
+    ]
+    assert server.requests[1].model == "gemini-3-flash-preview"
+    assert said(server, 1) == [
+        ("user", "Hi"),
+        ("model", f"A greeting will do.{ANSWER}"),
+        ("user", "Go on"),
+    ]
+    assert server.requests[1].body["systemInstruction"] == {"parts": [{"text": "Two\nlines"}]}
+
+
+def test_load_from_the_start(server: FakeServer, talk: Talk) -> None:
+    assert talk("Hi", "/save c.json", argv=("--system", "Be brief."))[0] == 0
+    assert talk("Go on", argv=("--load", "c.json"))[0] == 0
+    assert len(said(server, 1)) == 3
+    assert server.requests[1].body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    options = ("--load", "c.json", "--system", "Shout.", "--model", "gemini-3-flash-preview")
+    assert talk("Go on", argv=options)[0] == 0
+    assert len(said(server, 2)) == 3
+    assert server.requests[2].model == "gemini-3-flash-preview"
+    assert server.requests[2].body["systemInstruction"] == {"parts": [{"text": "Shout."}]}
+
+
+def test_thinking_is_the_given_models(server: FakeServer, talk: Talk) -> None:
+    """Not that of the default, nor of the one that was asked when it was saved."""
+    large = ("--model", "gemini-2.5-pro", "--thinking", "30000")
+    assert talk("Hi", "/save c.json", argv=large)[0] == 0
+    off = ("--load", "c.json", "--model", "gemini-2.5-flash", "--thinking", "off")
+    assert talk("Go on", argv=off)[0] == 0
+    assert [request.body["generationConfig"]["thinkingConfig"] for request in server.requests] == [
+        {"thinkingBudget": 30000, "includeThoughts": True},
+        {"thinkingBudget": 0},
+    ]
+    status, _, err = talk("Go on", argv=("--load", "c.json", "--thinking", "off"))
+    assert (status, len(server.requests)) == (2, 2)
+    assert "'gemini-2.5-pro' cannot do thinking='off'" in err
+
+
+def test_thinking_outlives_a_load(server: FakeServer, talk: Talk) -> None:
+    lines = ("Hi", "/save c.json", "/load c.json", "Go on")
+    assert talk(*lines, argv=("--thinking", "512"))[0] == 0
+    thinking = {"thinkingBudget": 512, "includeThoughts": True}
+    assert server.requests[1].body["generationConfig"] == {"thinkingConfig": thinking}
+
+
+@pytest.mark.parametrize("written", [b"# Title", b"{}", b"[]", b'{"model": 1}', b"\xff", b""])
+def test_a_file_that_is_no_chat(
+    server: FakeServer, talk: Talk, tmp_path: Path, written: bytes
+) -> None:
+    (tmp_path / "x.json").write_bytes(written)
+    status, _, err = talk("Hi", "/load x.json", "Go on")
+    assert status == 1
+    assert err.startswith("cometgem: error: cannot load 'x.json': this is no chat's JSON: ")
+    assert err.count("\n") == 1
+    assert len(said(server, 1)) == 3  # the chat is as it was
+
+
+@posix
+def test_a_save_replaces_what_was_there(server: FakeServer, talk: Talk, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text("older")
+    (tmp_path / "link.json").symlink_to(path)
+    assert talk("Hi", "/save link.json") == (0, f"{ANSWER}\n", "saved 2 turns to link.json\n")
+    assert (tmp_path / "link.json").is_symlink()
+    assert len(json.loads(path.read_bytes())["history"]) == 2
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["c.json", "link.json"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_save_that_fails_leaves_what_was_there(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    (tmp_path / "c.json").write_text("older")
+    status, _, err = talk("/save c.json", "/save new.json")
+    assert status == 1
+    assert err.splitlines() == [
+        "cometgem: error: cannot save to 'c.json': No space left on device",
+        "cometgem: error: cannot save to 'new.json': No space left on device",
+    ]
+    assert [one.name for one in tmp_path.iterdir()] == ["c.json"]
+    assert (tmp_path / "c.json").read_text() == "older"
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "there is something that is no file"),
+        ("none/c.json", "No such file or directory"),
+        (os.devnull, "there is something that is no file"),
+    ],
+)
+def test_where_no_file_can_be(talk: Talk, path: str, reason: str) -> None:
+    status, _, err = talk(f"/save {path}")
+    assert (status, err) == (1, f"cometgem: error: cannot save to {path!r}: {reason}\n")
+    assert Path(os.devnull).exists()

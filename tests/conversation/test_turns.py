@@ -1,0 +1,164 @@
+"""What a conversation keeps, exactly as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cometgem.conversation.turns import (
+    Transcript,
+    add_usage,
+    as_instruction,
+    as_turns,
+    model_turn,
+    read_transcript,
+    without_calls,
+    without_thoughts,
+    write_transcript,
+)
+from cometgem.errors import ConfigurationError
+from cometgem.types import (
+    Blob,
+    Candidate,
+    Content,
+    FunctionCall,
+    GenerateContentResponse,
+    Part,
+    UsageMetadata,
+)
+
+PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AAEC"}}
+
+
+@pytest.mark.parametrize(
+    ("contents", "turns"),
+    [
+        ("Hi", [Content(role="user", parts=[Part(text="Hi")])]),
+        (
+            ["Look:", PICTURE, Part(text="?")],
+            [
+                Content(
+                    role="user",
+                    parts=[
+                        Part(text="Look:"),
+                        Part(inline_data=Blob(mime_type="image/png", data=b"\0\1\2")),
+                        Part(text="?"),
+                    ],
+                )
+            ],
+        ),
+        (
+            [
+                {"role": "user", "parts": [{"text": "a"}]},
+                {"role": "model", "parts": [{"function_call": {"name": "f", "args": {"a_b": 1}}}]},
+                Content(parts=[Part(text="b")]),
+            ],
+            [
+                Content(role="user", parts=[Part(text="a")]),
+                Content(
+                    role="model",
+                    parts=[Part(function_call=FunctionCall(name="f", args={"a_b": 1}))],
+                ),
+                Content(role="user", parts=[Part(text="b")]),
+            ],
+        ),
+    ],
+)
+def test_what_is_said_becomes_turns(contents: Any, turns: list[Content]) -> None:
+    assert as_turns(contents) == turns
+
+
+def test_what_cannot_be_kept() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be kept as history"):
+        as_turns([{"role": "user", "parts": [{"text": 5}]}])
+    with pytest.raises(ConfigurationError, match="contents is an empty text"):
+        as_turns("")
+
+
+@pytest.mark.parametrize(
+    ("contents", "key"),
+    [
+        ({"text": "a", "hologram": {"data": "x"}}, "hologram"),
+        ({"role": "user", "parts": [{"text": "a"}], "mood": "good"}, "mood"),
+        (["a", {"inlineData": {"data": "AAEC", "mimeType": "a/b", "depth": 3}}], "depth"),
+        ([{"role": "user", "parts": [Part(text="a"), {"text": "b", "tint": 1}]}], "tint"),
+    ],
+)
+def test_nothing_that_was_said_is_dropped_silently(contents: Any, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{key}' is newer than this library"):
+        as_turns(contents)
+
+
+def test_values_that_say_nothing_are_no_loss() -> None:
+    assert as_turns({"text": "a", "thought": None, "hologram": None}) == as_turns("a")
+    call = {"functionCall": {"name": "f", "args": {"any": {"key": [0, None]}}, "id": ""}}
+    assert as_turns(call)[0].parts[0].function_call == FunctionCall(
+        name="f", args={"any": {"key": [0, None]}}, id=""
+    )
+
+
+def test_an_instruction_has_no_role() -> None:
+    assert as_instruction(["Be", Part(text="brief.")]) == Content(
+        parts=[Part(text="Be"), Part(text="brief.")]
+    )
+
+
+def response(*parts: Part) -> GenerateContentResponse:
+    return GenerateContentResponse(candidates=[Candidate(content=Content(parts=list(parts)))])
+
+
+def test_a_models_turn_has_no_open_calls() -> None:
+    call = FunctionCall(name="f", args={"a": 1}, id="1")
+    opened = FunctionCall(name="f", args={"a": 1}, id="1", will_continue=True)
+    whole = response(Part(text="a"), Part(function_call=call, thought_signature="s"))
+    cut = response(Part(text="a"), Part(function_call=opened, thought_signature="s"))
+    assert model_turn(cut) == model_turn(whole)
+    assert cut.function_calls == [opened]
+    assert model_turn(whole).role == "model"
+
+
+def test_what_may_be_left_out() -> None:
+    said = Part(text="a")
+    thought, signed = Part(text="b", thought=True), Part(text="c", thought=True)
+    signed.thought_signature = "s"
+    call = Part(function_call=FunctionCall(name="f"))
+    turn = Content(role="model", parts=[thought, said, signed, call])
+    assert without_thoughts(turn).parts == [said, signed, call]
+    assert without_calls(turn).parts == [thought, said, signed]
+    assert len(turn.parts) == 4
+
+
+def test_usage_is_summed_per_count() -> None:
+    total = UsageMetadata()
+    assert add_usage(total, None) == total
+    one = UsageMetadata(prompt_token_count=5, thoughts_token_count=2, traffic_type="ON_DEMAND")
+    other = UsageMetadata(prompt_token_count=7, cached_content_token_count=0)
+    total = add_usage(add_usage(add_usage(total, one), other), None)
+    assert total == UsageMetadata(
+        prompt_token_count=12, thoughts_token_count=2, cached_content_token_count=0
+    )
+
+
+def test_a_transcript_is_in_wire_form() -> None:
+    transcript = Transcript(
+        model="gemini-x",
+        history=as_turns(["Hi", PICTURE]),
+        system_instruction=as_instruction("Be brief."),
+        usage_metadata=UsageMetadata(total_token_count=5),
+    )
+    text = write_transcript(transcript)
+    assert text == (
+        '{"model":"gemini-x","history":[{"parts":[{"text":"Hi"},{"inlineData":{"data":"AAEC",'
+        '"mimeType":"image/png"}}],"role":"user"}],"systemInstruction":{"parts":[{"text":'
+        '"Be brief."}]},"usageMetadata":{"totalTokenCount":5}}'
+    )
+    assert read_transcript(text) == read_transcript(text.encode()) == transcript
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"model":"m"}', b"\xff", '{"model":1,"history":[]}']
+)
+def test_what_is_no_transcript(text: str | bytes) -> None:
+    with pytest.raises(ConfigurationError, match="this is no chat's JSON: "):
+        read_transcript(text)

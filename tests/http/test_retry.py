@@ -1,0 +1,141 @@
+import math
+
+import pytest
+
+from cometgem.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    ClosedError,
+    CometGemError,
+    ConfigurationError,
+    EventTooLargeError,
+    ResponseDecodeError,
+    StreamInterruptedError,
+    StreamTruncatedError,
+)
+from cometgem.http.retry import RetryPolicy
+from cometgem.response.failure import event_failure, status_failure
+
+POLICY = RetryPolicy()
+
+
+def status(number: int, code: str | None = None, **fields: float) -> APIStatusError:
+    return APIStatusError(number, "m", code=code, **fields)
+
+
+AGAIN = [
+    APIConnectionError("refused"),
+    APITimeoutError("connect", 10.0),
+    *(status(number) for number in (408, 429, 500, 502, 503, 504, 524, 529)),
+    status(429, "insufficient_quota"),
+    status(500, "INTERNAL"),
+    status(500, "model_not_found"),
+    status(503, "invalid_request"),
+    status_failure(429, {}, b"", now=0.0),
+    event_failure({"status": "UNAVAILABLE"}, b"", {}),
+    event_failure({"code": "a_new_code"}, b"", {}),
+    StreamInterruptedError("m"),
+    StreamTruncatedError("m"),
+]
+
+NOT_AGAIN = [
+    *(status(number) for number in (301, 400, 401, 402, 403, 404, 409, 413, 422, 499, 501, 505)),
+    status(500, "invalid_request"),
+    status(503, "model_not_found"),
+    event_failure({"code": "invalid_request"}, b"", {}),
+    event_failure({"code": "model_not_found"}, b"", {}),
+    event_failure({"status": "CANCELLED"}, b"", {}),
+    APITimeoutError("first_chunk", 300.0),
+    APITimeoutError("stall", 300.0),
+    APITimeoutError("total", 300.0),
+    StreamInterruptedError("m", chunks=1),
+    StreamTruncatedError("m", chunks=1),
+    ConfigurationError("m"),
+    ClosedError("m"),
+    ResponseDecodeError("m"),
+    EventTooLargeError(2, 1),
+    CometGemError("m"),
+]
+
+
+@pytest.mark.parametrize("error", AGAIN, ids=repr)
+def test_what_may_pass_is_tried_again(error: CometGemError) -> None:
+    assert POLICY.delay(error, 1, 0.5) == 0.25
+
+
+@pytest.mark.parametrize("error", NOT_AGAIN, ids=repr)
+def test_what_cannot_pass_is_not(error: CometGemError) -> None:
+    assert POLICY.delay(error, 1, 0.5) is None
+
+
+def test_the_defaults() -> None:
+    assert RetryPolicy(attempts=3, initial=0.5, maximum=30.0) == POLICY
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3, 10])
+def test_attempts_are_requests_in_all(attempts: int) -> None:
+    policy = RetryPolicy(attempts=attempts)
+    delays = [policy.delay(status(503), sent, 0.0) for sent in range(1, attempts + 2)]
+    assert delays == [0.0] * (attempts - 1) + [None, None]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.25, 0.999])
+def test_waits_grow_exponentially_with_full_jitter(jitter: float) -> None:
+    policy = RetryPolicy(attempts=100)
+    delays = [policy.delay(status(503), sent, jitter) for sent in range(1, 9)]
+    assert delays == [jitter * bound for bound in (0.5, 1, 2, 4, 8, 16, 30, 30)]
+
+
+def test_waits_never_pass_the_maximum() -> None:
+    policy = RetryPolicy(attempts=10**9, initial=2.0, maximum=3.0)
+    assert [policy.delay(status(503), sent, 1.0) for sent in (1, 2, 5000, 10**8)] == [2, 3, 3, 3]
+    assert RetryPolicy(initial=0.0).delay(status(503), 2, 1.0) == 0.0
+    assert RetryPolicy(maximum=0.0).delay(status(503), 2, 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "jitter", "delay"),
+    [
+        (None, 1.0, 0.5),
+        (0.0, 1.0, 0.5),
+        (0.1, 1.0, 0.5),
+        (5.0, 0.0, 5.0),
+        (5.0, 1.0, 5.0),
+        (30.0, 1.0, 30.0),
+        (30.1, 1.0, None),
+        (math.inf, 1.0, None),
+    ],
+)
+def test_the_server_is_obeyed_up_to_the_maximum(
+    asked: float | None, jitter: float, delay: float | None
+) -> None:
+    error = APIStatusError(429, "m", retry_after=asked)
+    assert POLICY.delay(error, 1, jitter) == delay
+    assert error.retry_after == asked
+
+
+def test_a_wait_does_not_make_an_error_transient() -> None:
+    assert POLICY.delay(APIStatusError(400, "m", retry_after=1.0), 1, 0.5) is None
+    assert POLICY.delay(APIStatusError(503, "m", retry_after=1.0), 3, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"attempts": 0}, r"RetryPolicy\(attempts=0\) would send nothing; give 1 or more"),
+        ({"attempts": -1}, r"attempts=-1"),
+        ({"initial": -0.1}, r"initial=-0.1, maximum=30.0\): times are seconds, 0 or more"),
+        ({"maximum": -1}, r"maximum=-1"),
+        ({"maximum": math.nan}, r"maximum=nan"),
+    ],
+)
+def test_what_can_never_work_is_refused(fields: dict[str, float], what: str) -> None:
+    with pytest.raises(ConfigurationError, match=what):
+        RetryPolicy(**fields)
+
+
+def test_a_policy_is_a_value() -> None:
+    assert hash(POLICY) == hash(RetryPolicy())
+    with pytest.raises(AttributeError):
+        POLICY.attempts = 5  # type: ignore[misc]

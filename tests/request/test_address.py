@@ -1,0 +1,112 @@
+import pytest
+
+from cometgem.errors import ConfigurationError
+from cometgem.request.address import Key, check_base_url, check_key
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://api.cometapi.com", "https://api.cometapi.com"),
+        ("https://api.cometapi.com/", "https://api.cometapi.com"),
+        ("HTTPS://api.cometapi.com:8443//", "https://api.cometapi.com:8443"),
+        ("https://proxy.example/gemini/", "https://proxy.example/gemini"),
+        ("https://proxy.example/v1betas", "https://proxy.example/v1betas"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://api.localhost", "http://api.localhost"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.8.9.1", "http://127.8.9.1"),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+    ],
+)
+def test_good_base_urls(url: str, base: str) -> None:
+    assert check_base_url(url, allow_insecure=False) == base
+    assert check_base_url(base, allow_insecure=True) == base
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "is no http"),
+        ("api.cometapi.com", "is no http"),
+        ("//api.cometapi.com", "is no http"),
+        ("ftp://api.cometapi.com", "is no http"),
+        ("https://", "is no http"),
+        ("https:///path", "is no http"),
+        ("https://:443", "is no http"),
+        ("https://host:port", "is no URL"),
+        ("https://host:99999", "is no URL"),
+        ("http://[::1", "is no URL"),
+        ("https://ho st", "has characters"),
+        ("https://host\n", "has characters"),
+        ("\thttps://host", "has characters"),
+        ("https://host\\x", "has characters"),
+        ("https://h\u00f6st", "has characters"),
+        ("https://host/v1", "must end before the version: 'https://host'"),
+        ("https://host/v1beta/", "must end before the version: 'https://host'"),
+        ("https://host/x/v1beta", "must end before the version: 'https://host/x'"),
+        ("http://api.cometapi.com", "would send the key unencrypted"),
+        ("http://localhost.example", "would send the key unencrypted"),
+        ("http://127.0.0.1.example", "would send the key unencrypted"),
+        ("http://0.0.0.0", "would send the key unencrypted"),
+        ("http://10.0.0.1", "would send the key unencrypted"),
+        ("http://[::2]", "would send the key unencrypted"),
+    ],
+)
+def test_bad_base_urls(url: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        check_base_url(url, allow_insecure=False)
+    assert f"base_url {url!r} " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:sk-secret@host",
+        "https://sk-secret@host",
+        "https://host?key=sk-secret",
+        "https://host/#sk-secret",
+        "ftp://user:sk-secret@host",
+        "https://host:99999?key=sk-secret",
+        "http://user:sk-secret@host\n",
+        "https://user:sk-secret\u00e9@host",
+    ],
+)
+def test_a_secret_in_a_base_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check_base_url(url, allow_insecure=True)
+    assert str(caught.value).startswith("base_url must have no user, query or fragment")
+    assert "sk-secret" not in repr(caught.value) + repr(vars(caught.value))
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("url", ["http://api.cometapi.com", "http://10.0.0.1:80"])
+def test_insecure_only_if_told(url: str) -> None:
+    assert check_base_url(url, allow_insecure=True) == url
+
+
+@pytest.mark.parametrize("key", ["sk-1", "AIza_-x.y", "!~"])
+def test_good_keys(key: str) -> None:
+    assert check_key(Key(key), "COMETAPI_KEY") == key
+
+
+def test_a_key_hides_itself() -> None:
+    assert repr(Key("sk-secret")) == "'***'"
+    assert repr({"key": [Key("sk-secret")]}) == "{'key': ['***']}"
+    assert f"{Key('sk-secret')!r}" == "'***'"
+
+
+def test_no_key() -> None:
+    with pytest.raises(ConfigurationError, match=r"^COMETAPI_KEY is empty: set it to your "):
+        check_key(Key(""), "COMETAPI_KEY")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [" ", "\n", "\r\n", "\x00", "\x1b[0m", "\x7f", "\t", "\u00a0", "\u200b", "\u00e9", "\ud800"],
+)
+def test_a_key_with_what_no_key_has_is_refused_and_not_repeated(end: str) -> None:
+    for key in ("sk-secret" + end, end + "sk-secret", "sk-" + end + "secret"):
+        with pytest.raises(ConfigurationError, match=r"^api_key has a space, a line end") as caught:
+            check_key(Key(key), "api_key")
+        assert "secret" not in repr(caught.value) + repr(vars(caught.value))

@@ -1,0 +1,134 @@
+import json
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from cometgem.errors import ConfigurationError
+from cometgem.request.contents import contents_to_wire, instruction_to_wire
+from cometgem.types import Content, FunctionCall, GenerateContentResponse, Part
+from cometgem.types.wire import encode
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "parts": list(parts)}
+
+
+def model(*parts: Any) -> dict[str, Any]:
+    return {"role": "model", "parts": list(parts)}
+
+
+A, B = {"text": "a"}, {"text": "b"}
+IMAGE = {"inlineData": {"data": "AA==", "mimeType": "image/png"}}
+CALL = {"functionCall": {"name": "f", "args": {"snake_case": None}}}
+
+
+@pytest.mark.parametrize(
+    ("contents", "turns"),
+    [
+        ("a", [user(A)]),
+        (Part(text="a"), [user(A)]),
+        (A, [user(A)]),
+        (Content(parts=[Part(text="a")]), [user(A)]),
+        (Content(role="model", parts=[Part(text="a")]), [model(A)]),
+        (model(A), [model(A)]),
+        (MappingProxyType(model(A)), [model(A)]),
+        ({"parts": [A]}, [user(A)]),
+        ({"parts": [A], "role": ""}, [user(A)]),
+        ({"parts": (A, Part(text="b")), "role": None}, [user(A, B)]),
+        (["a"], [user(A)]),
+        (("a", "b"), [user(A, B)]),
+        (["a", Part.from_bytes(b"\0", "image/png"), B], [user(A, IMAGE, B)]),
+        (
+            ["a", model(B), "b", A, Content(role="model", parts=[Part(text="a")]), "b"],
+            [user(A), model(B), user(B, A), model(A), user(B)],
+        ),
+        ([user(A), user(B)], [user(A), user(B)]),
+        (["a", user(B), "a"], [user(A), user(B), user(A)]),
+        ({"inline_data": {"mime_type": "image/png", "data": "AA=="}}, [user(IMAGE)]),
+        ([model({"function_call": CALL["functionCall"]})], [model(CALL)]),
+        ({"text": "", "thought_signature": "s"}, [user({"text": "", "thoughtSignature": "s"})]),
+        (Part(text="", thought_signature="s"), [user({"text": "", "thoughtSignature": "s"})]),
+        ({"newer": {"than": "us"}}, [user({"newer": {"than": "us"}})]),
+        ({"parts": [A], "newer": 0}, [user(A) | {"newer": 0}]),
+    ],
+)
+def test_what_can_be_said(contents: Any, turns: list[Any]) -> None:
+    assert json.loads(encode(contents_to_wire(contents))) == turns
+
+
+@pytest.mark.parametrize(
+    ("instruction", "parts"),
+    [
+        ("a", [A]),
+        (Part(text="a"), [A]),
+        (A, [A]),
+        (Content(role="system", parts=[Part(text="a")]), [A]),
+        ({"role": "user", "parts": [A, {"text": "b"}]}, [A, B]),
+        (["a", {"parts": [B]}, Content(parts=[Part(text="a")]), B], [A, B, A, B]),
+    ],
+)
+def test_a_system_instruction_has_parts_and_no_role(instruction: Any, parts: list[Any]) -> None:
+    assert json.loads(encode(instruction_to_wire(instruction))) == {"parts": parts}
+
+
+def test_newer_keys_of_a_system_instruction_pass() -> None:
+    assert instruction_to_wire({"parts": [A], "newer": 0}) == {"parts": [A], "newer": 0}
+
+
+WANTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "<x>" + WANTED + "NoneType"),
+        (5, "<x>" + WANTED + "int"),
+        (b"a", "<x>" + WANTED + "bytes"),
+        ({"a"}, "<x>" + WANTED + "set"),
+        ((one for one in "ab"), "<x>" + WANTED + "generator"),
+        (GenerateContentResponse(), "<x>" + WANTED + "GenerateContentResponse"),
+        ([], "<x> is an empty list: say something"),
+        ("", "<x> is an empty text: say something"),
+        (" \n", "<x> is an empty text: say something"),
+        (["a", ""], "<x>[1] is an empty text: say something"),
+        (["a", 5], "<x>[1]" + WANTED + "int"),
+        (["a", None], "<x>[1]" + WANTED + "NoneType"),
+        ([["a"]], "<x>[0]" + WANTED + "list"),
+        ([FunctionCall(name="f")], "<x>[0]" + WANTED + "FunctionCall"),
+        ({}, "<x> is an empty part: give it a text or something else"),
+        (Part(), "<x> is an empty part: give it a text or something else"),
+        (["a", {}], "<x>[1] is an empty part: give it a text or something else"),
+        (Content(), "<x> has no parts: give it at least one"),
+        ({"role": "user"}, "<x> has no parts: give it at least one"),
+        (["a", {"role": "user", "parts": []}], "<x>[1] has no parts: give it at least one"),
+        ({"parts": None}, "<x> has no parts: give it at least one"),
+        ({"parts": "a"}, "<x>.parts must be a list of Part or dict, got str"),
+        ({"parts": A}, "<x>.parts must be a list of Part or dict, got dict"),
+        ({"parts": ["a"]}, "<x>.parts[0] must be a Part or a dict, got str"),
+        ({"parts": [A], "rol": "user"}, "<x> has no key 'rol': did you mean 'role'?"),
+        ({"texts": "a"}, "<x> has no key 'texts': did you mean 'text'?"),
+        ({5: "a"}, "a key of <x> must be a str, got int"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("to_wire", "name"),
+    [(contents_to_wire, "contents"), (instruction_to_wire, "system_instruction")],
+)
+def test_what_cannot_be_said(
+    said: Any, message: str, to_wire: Callable[[Any], Any], name: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        to_wire(said)
+    assert str(caught.value) == message.replace("<x>", name)
+
+
+def test_what_was_given_is_not_changed() -> None:
+    content = Content(parts=[Part(text="a")])
+    turn = {"parts": [A]}
+    given = ["a", content, turn]
+    contents_to_wire(given)
+    assert given == ["a", content, turn]
+    assert content.role is None
+    assert turn == {"parts": [A]}

@@ -1,0 +1,40 @@
+"""Chunks merged, given and returned as JSON; what holds for any of them is held here."""
+
+import json
+from typing import Any
+
+from cometgem.response.codec import decode_chunk
+from cometgem.response.merge import ResponseMerger
+from cometgem.types.wire import encode
+
+JSON = dict[str, Any]
+
+
+def merged(*chunks: JSON) -> JSON:
+    """Merge chunks, and hold on the way: they are not changed, nor is a snapshot by later ones,
+    and what they are merged to is a response that encodes and decodes to itself.
+    """
+    merger = ResponseMerger()
+    decoded = [decode_chunk(json.dumps(chunk).encode()) for chunk in chunks]
+    before = encode(decoded)
+    snapshots = []
+    for chunk in decoded:
+        merger.add(chunk)
+        snapshots.append((merger.response(), encode(merger.response())))
+    assert encode(decoded) == before, "a chunk was changed"
+    for snapshot, written in snapshots:
+        assert encode(snapshot) == written, "a snapshot was changed"
+    response = merger.response()
+    assert merger.chunks == len(chunks)
+    assert decode_chunk(encode(response)) == response
+    return json.loads(encode(response))
+
+
+def candidate(*chunks: JSON) -> JSON:
+    """The one candidate that pieces of it are merged to."""
+    (one,) = merged(*({"candidates": [chunk]} for chunk in chunks))["candidates"]
+    return one
+
+
+def text(said: str, **fields: Any) -> JSON:
+    return {"text": said, **fields}

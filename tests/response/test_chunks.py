@@ -1,0 +1,330 @@
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from response.cuts import cuts
+
+from cometgem.errors import (
+    APIStatusError,
+    AuthenticationError,
+    CometGemError,
+    EventTooLargeError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseDecodeError,
+    ServerError,
+    StreamTruncatedError,
+)
+from cometgem.response.chunks import ChunkDecoder
+
+HEADERS = {"x-cometapi-request-id": "id-1"}
+
+
+def chunk(text: str) -> bytes:
+    return b'{"candidates":[{"content":{"parts":[{"text":"%b"}]}}]}' % text.encode()
+
+
+def data(*texts: str) -> bytes:
+    return b"".join(b"data: " + chunk(text) + b"\n\n" for text in texts)
+
+
+def read(pieces: Iterable[bytes], limit: int = 10_000) -> tuple[list[str], CometGemError | None]:
+    """The texts that came, and the error after them."""
+    decoder = ChunkDecoder(limit, HEADERS)
+    texts: list[str] = []
+    try:
+        for piece in pieces:
+            texts.extend(chunk.text for chunk in decoder.feed(piece))
+        texts.extend(chunk.text for chunk in decoder.close())
+    except CometGemError as error:
+        return texts, error
+    return texts, None
+
+
+GOOD: dict[str, tuple[bytes, list[str]]] = {
+    "nothing": (b"", []),
+    "blanks": (b" \r\n\n\t\n", []),
+    "comments": (b": PING\n\n" + data("a") + b": keepalive\n\n:\n\n" + data("b"), ["a", "b"]),
+    "CRLF": (data("a", "b").replace(b"\n", b"\r\n"), ["a", "b"]),
+    "a BOM": (b"\xef\xbb\xbf" + data("a"), ["a"]),
+    "blank lines first": (b"\n\r\n\r" + data("a"), ["a"]),
+    "no space": (data("a").replace(b": ", b":", 1), ["a"]),
+    "no last blank line": (data("a", "b")[:-1], ["a", "b"]),
+    "no last line end": (data("a", "b")[:-2], ["a", "b"]),
+    "event and id lines": (b"event: message\nid: 1\nretry: 5\n" + data("a"), ["a"]),
+    "lines of no known field": (b"junk\n" + data("a")[:-2], ["a"]),
+    "[DONE]": (data("a") + b"data: [DONE]\n\n", ["a"]),
+    "[DONE] in any case": (data("a") + b"data:  [Done] \r\n\r\ndata:[done]", ["a"]),
+    "more after [DONE]": (b"data: [DONE]\n\n" + data("a"), ["a"]),
+    "empty data": (b"data:\n\ndata:  \n\ndata\n\n" + data("a"), ["a"]),
+    "null": (b"data: null\n\ndata: NULL\n\n" + data("a"), ["a"]),
+    "a wrapped comment": (b"data: : keepalive\n\ndata: :\n\n" + data("a"), ["a"]),
+    "JSON over many lines": (
+        b'data: {"candidates":[\ndata: {"content":{"parts":[{"text":\ndata: "a"}]}}\ndata: ]}\n\n',
+        ["a"],
+    ),
+    "no candidates": (b'data: {"usageMetadata":{}}\n\ndata: {}\n\ndata: {"new":1}\n\n', [""] * 3),
+    "candidates without content": (
+        b'data: {"candidates":[{}]}\n\ndata: {"candidates":[{"content":{"role":"model"}}]}\n\n',
+        ["", ""],
+    ),
+    "separators of Unicode": (data("\u2028\u2029\u0085\x0b\x0c"), ["\u2028\u2029\u0085\x0b\x0c"]),
+    "a raw NUL": (data("a\x00b"), ["a\x00b"]),
+    "UTF-8": (data("\u00e9\u20ac\U0001f600"), ["\u00e9\u20ac\U0001f600"]),
+    "the word error": (data(r"\"error\"") + data("error"), ['"error"', "error"]),
+    "error in a call": (
+        b'data:{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"error":{}}}}]}}]}\n\n',
+        [""],
+    ),
+    "error: null": (b'data: {"error":null,' + chunk("a")[1:] + b"\n\n", ["a"]),
+    "one JSON response": (chunk("a"), ["a"]),
+    "one JSON response, indented": (b"\r\n" + chunk("a").replace(b":", b" :\n  "), ["a"]),
+    "an array": (b"[" + chunk("a") + b"\r\n,\r\n" + chunk("b") + b"]\n", ["a", "b"]),
+    "an array that is no UTF-8": (b"[" + chunk("?").replace(b"?", b"\xff") + b"]", ["\ufffd"]),
+    "an array after a BOM": (b"\xef\xbb\xbf [\n" + chunk("a") + b"]", ["a"]),
+    "an array with gaps": (b"[null," + chunk("\u00e9") + b',{"candidates":null}]', ["\u00e9", ""]),
+    "an array without its end": (b"[" + chunk("a") + b",", ["a"]),
+    "an empty array": (b"[]", []),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_bodies(name: str) -> None:
+    body, texts = GOOD[name]
+    for pieces in cuts(body):
+        assert read(pieces) == (texts, None), pieces
+
+
+def test_chunks_keep_their_exact_json() -> None:
+    decoder = ChunkDecoder()
+    raw = [b'{"usageMetadata": {}}', chunk("\u00e9")]
+    assert [c.raw for c in decoder.feed(b"data: %b\n\ndata: %b\n\n" % tuple(raw))] == raw
+    decoder = ChunkDecoder()
+    assert list(decoder.feed(b"[%b , %b]" % tuple(raw))) == []
+    assert [c.raw for c in decoder.close()] == raw
+
+
+def test_chunks_come_with_the_read_that_completes_them() -> None:
+    decoder = ChunkDecoder()
+    assert [c.text for c in decoder.feed(data("a") + data("b")[:-1])] == ["a"]
+    assert [c.text for c in decoder.feed(b"\n" + data("c"))] == ["b", "c"]
+    assert list(decoder.feed(b"")) == []
+    assert list(decoder.close()) == []
+
+
+def google(status: int, name: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"code": status, "message": "m", "status": name, **more}}
+
+
+CLASSES = {401: AuthenticationError, 403: PermissionDeniedError, 429: RateLimitError}
+CLASSES |= {499: APIStatusError, 500: ServerError, 503: ServerError}
+
+# The shapes of an error object, with its status and code.
+ERRORS: dict[str, tuple[Any, int, str | None]] = {
+    "Google": (google(429, "RESOURCE_EXHAUSTED"), 429, "RESOURCE_EXHAUSTED"),
+    "Google, a list of one": ([google(503, "UNAVAILABLE")], 503, "UNAVAILABLE"),
+    "Google, another order": (
+        {"error": {"status": "CANCELLED", "message": "m", "code": 499}},
+        499,
+        "CANCELLED",
+    ),
+    "the gateway": (
+        {"error": {"message": "m", "type": "t", "param": "", "code": "invalid_request"}},
+        500,
+        "invalid_request",
+    ),
+    "the gateway, a number": ({"error": {"message": "m", "code": 401}}, 401, "401"),
+    "the gateway, no code": ({"error": {"message": "m", "code": ""}}, 500, None),
+    "the gateway, null": ({"error": {"message": "m", "code": None}}, 500, None),
+    "nothing but a message": ({"error": {"message": "m"}}, 500, None),
+    "true, and a message": ({"error": True, "message": "m"}, 500, None),
+    "nothing but a text": ({"error": "m"}, 500, None),
+    "error last": ({"candidates": [], "new": 1, "error": {"message": "m"}}, 500, None),
+    "error after usage": (
+        {"usageMetadata": {}, **google(403, "PERMISSION_DENIED")},
+        403,
+        "PERMISSION_DENIED",
+    ),
+    "error in a chunk": (json.loads(chunk("x")) | {"error": {"message": "m"}}, 500, None),
+    "no wrapper": ({"code": None, "message": "m"}, 500, None),
+    "no wrapper, a code": (
+        {"message": "m", "code": "insufficient_user_quota"},
+        403,
+        "insufficient_user_quota",
+    ),
+}
+
+
+def written(error: Any, form: str) -> bytes:
+    """A body with two good events, or none, and an error in one of the places it comes in."""
+    compact, pretty = json.dumps(error).encode(), json.dumps(error, indent=2).encode()
+    lines = b"".join(b"data: " + line + b"\n" for line in pretty.splitlines())
+    return {
+        "an event": data("a", "b") + b"data: " + compact + b"\n\n",
+        "an event, then others": data("a", "b") + b"data: " + compact + b"\n\n" + data("c"),
+        "an event of many lines": data("a", "b") + lines + b"\n",
+        "an event of type error": data("a", "b") + b"event: error\n" + lines + b"\n",
+        "the last event": data("a", "b") + b"data: " + compact,
+        "bare after events": data("a", "b") + compact + b"\n",
+        "bare, indented": data("a", "b") + pretty,
+        "bare, CRLF": (data("a", "b") + pretty + b"\n").replace(b"\n", b"\r\n"),
+        "bare, then [DONE]": data("a", "b") + pretty + b"\n\ndata: [DONE]\n\n",
+        "in an array": b"[" + chunk("a") + b"," + chunk("b") + b",\n" + compact + b"]",
+        "the body": pretty,
+        "the body, after blanks": b"\xef\xbb\xbf\r\n" + compact + b"\n",
+        "the only event": b"data: " + compact + b"\n\n",
+        "bare after a comment": b": ping\n\n" + pretty,
+    }[form]
+
+
+FORMS = ["an event", "an event, then others", "an event of many lines", "an event of type error"]
+FORMS += ["the last event", "bare after events", "bare, indented", "bare, CRLF"]
+FORMS += ["bare, then [DONE]", "in an array"]
+ALONE = ["the body", "the body, after blanks", "the only event", "bare after a comment"]
+
+
+@pytest.mark.parametrize("form", [*FORMS, *ALONE])
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_in_band(name: str, form: str) -> None:
+    error, status, code = ERRORS[name]
+    for pieces in cuts(written(error, form), at_most=60):
+        texts, raised = read(pieces)
+        assert texts == ([] if form in ALONE else ["a", "b"]), pieces
+        assert type(raised) is CLASSES[status], pieces
+        assert isinstance(raised, APIStatusError)
+        assert (raised.status, raised.code, raised.message) == (status, code, "m")
+        assert raised.request_id == "id-1"
+        assert b'"m"' in raised.body
+
+
+def test_errors_in_band_carry_details() -> None:
+    details = [
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3.5s"},
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "QUOTA"},
+    ]
+    error = google(429, "RESOURCE_EXHAUSTED", details=details)
+    for form in (*FORMS, *ALONE):
+        _, raised = read([written(error, form)])
+        assert isinstance(raised, RateLimitError)
+        assert (raised.retry_after, raised.reason, raised.details) == (3.5, "QUOTA", details)
+
+
+@pytest.mark.parametrize("word", ["the model is overloaded", "", "{", "null", "5"])
+def test_an_event_of_type_error_is_an_error_whatever_it_says(word: str) -> None:
+    body = data("a") + b"event: error\ndata: " + word.encode() + b"\n\n"
+    for pieces in cuts(body):
+        texts, raised = read(pieces)
+        assert texts == ["a"]
+        assert type(raised) is ServerError
+        assert raised.message == (word or "Internal Server Error (no body)")
+
+
+PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>\n"
+TEXT = "upstream connect error: reset before headers"
+
+BOX = b'{"candidates":[1]}'
+
+# What is no protocol at all: the texts before it, and the excerpt.
+UNREADABLE: dict[str, tuple[bytes, list[str], str]] = {
+    "HTML": (PAGE, [], PAGE.decode().strip()),
+    "HTML after blanks": (b"\xef\xbb\xbf\n\n " + PAGE, [], PAGE.decode().strip()),
+    "much HTML": (PAGE * 50, [], (PAGE * 3).decode()[:200]),
+    "text": (TEXT.encode(), [], TEXT),
+    "text of lines": (b"no\nstream\n", [], "no\nstream"),
+    "text after a comment": (b": ping\n\nno stream\n", [], "no stream"),
+    "text as an event": (data("a") + b"data: hello\n\n", ["a"], "hello"),
+    "an array as an event": (data("a") + b"data: [1]\n\n" + data("b"), ["a"], "[1]"),
+    "an event of another shape": (b"data: " + BOX + b"\n\n" + data("b"), [], BOX.decode()),
+    "the last event of another shape": (data("a") + b"data: " + BOX, ["a"], BOX.decode()),
+    "a body of another shape": (BOX, [], BOX.decode()),
+    "an item of another shape": (b"[" + chunk("a") + b",[1]]", ["a"], "[1]"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_no_stream(name: str) -> None:
+    body, texts, excerpt = UNREADABLE[name]
+    for pieces in cuts(body):
+        got, raised = read(pieces)
+        assert got == texts, pieces
+        assert isinstance(raised, ResponseDecodeError)
+        assert raised.excerpt == excerpt
+
+
+# What the end of the body cuts: the texts before it.
+CUT: dict[str, tuple[bytes, list[str]]] = {
+    "the last event": (data("a", "b")[:-9], ["a"]),
+    "the only event": (data("a")[:-20], []),
+    "the body": (chunk("a")[:-1], []),
+    "an array": (b"[" + chunk("a") + b"," + chunk("b")[:-1], ["a"]),
+    "a word of an array": (b"[" + chunk("a") + b",nul", ["a"]),
+    "an array too deep": (b"[" + chunk("a") + b"," + b"[" * 9000, ["a"]),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_what_the_end_cuts(name: str) -> None:
+    body, texts = CUT[name]
+    for pieces in cuts(body, at_most=100):
+        got, raised = read(pieces)
+        assert got == texts, pieces
+        assert isinstance(raised, StreamTruncatedError)
+        assert raised.message == "the stream ended in the middle of a chunk"
+        assert isinstance(raised.__cause__, (ResponseDecodeError, ValueError, RecursionError))
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [(data("a") + data("x" * 10_000), ["a"]), (b"[" + b" " * 10_000, []), (b"{" * 10_001, [])],
+)
+def test_what_is_too_large(body: bytes, texts: list[str]) -> None:
+    for pieces in cuts(body, at_most=20):
+        got, raised = read([*pieces, b"\n\n"])
+        assert (got, type(raised)) == (texts, EventTooLargeError)
+
+
+def test_a_page_is_refused_before_it_has_ended() -> None:
+    decoder = ChunkDecoder()
+    assert list(decoder.feed(b"<" + b" " * 1000)) == []
+    with pytest.raises(ResponseDecodeError, match="an HTML page came"):
+        list(decoder.feed(b"<html>" * 10))
+
+
+def test_a_bare_error_is_raised_before_the_stream_has_ended() -> None:
+    decoder = ChunkDecoder()
+    assert len(list(decoder.feed(data("a") + b'{\n"error": {"message": "m"}\n'))) == 1
+    with pytest.raises(ServerError):
+        list(decoder.feed(b"}\n"))
+
+
+@pytest.mark.parametrize(
+    "junk", [b"{}\n", b"[DONE]\n", b"{not JSON}\n", b"junk\n", b" \n", b"<html>\n", b"}\n"]
+)
+def test_lines_of_no_known_field_do_no_harm_after_events(junk: bytes) -> None:
+    for pieces in cuts(data("a") + junk + b"\n" + data("b")):
+        assert read(pieces) == (["a", "b"], None)
+
+
+def test_size_of_an_event_and_of_a_body() -> None:
+    body = chunk("a")
+    for whole in (b"data: " + body + b"\n\n", body):
+        for pieces in cuts(whole):
+            assert read(pieces, limit=len(body)) == (["a"], None)
+            texts, raised = read(pieces, limit=len(body) - 1)
+            assert isinstance(raised, EventTooLargeError)
+            assert (texts, raised.limit) == ([], len(body) - 1)
+
+
+def test_blanks_before_the_body_are_not_stored() -> None:
+    decoder = ChunkDecoder(100)
+    for _ in range(1000):
+        assert list(decoder.feed(b"\r\n" * 100)) == []
+    assert [chunk.text for chunk in decoder.feed(data("a"))] == ["a"]
+
+
+def test_the_request_id_comes_from_the_message_without_headers() -> None:
+    decoder = ChunkDecoder()
+    with pytest.raises(ServerError) as caught:
+        list(decoder.feed(b'data: {"error":{"message":"m (request id: 2026abc)"}}\n\n'))
+    assert caught.value.request_id == "2026abc"

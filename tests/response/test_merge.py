@@ -1,0 +1,231 @@
+import copy
+import gc
+import json
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+from response.merging import JSON, candidate, merged, text
+
+from cometgem.response.codec import decode_chunk
+from cometgem.response.merge import ResponseMerger
+from cometgem.types import GenerateContentResponse
+from cometgem.types.wire import encode
+
+
+def parts(*pieces: JSON) -> list[JSON]:
+    """The parts that parts, each in a chunk of its own, are merged to: the same as in one chunk."""
+    apart = candidate(*({"content": {"parts": [piece]}} for piece in pieces))["content"]
+    assert candidate({"content": {"parts": list(pieces)}})["content"] == apart
+    assert apart.pop("role") == "model"
+    return apart.get("parts", [])
+
+
+def test_nothing() -> None:
+    assert merged() == {}
+    assert merged({}, {"candidates": []}) == {}
+    assert candidate({}) == {}
+
+
+def test_candidates_are_kept_apart_by_index() -> None:
+    def said(text: str, **index: int) -> JSON:
+        return {"content": {"parts": [{"text": text}], "role": "model"}, **index}
+
+    assert merged(
+        {"candidates": [said("c", index=2), said("a")]},
+        {"candidates": [said("b", index=1), said("C", index=2)]},
+        {"candidates": [said("A", index=0)]},
+    ) == {"candidates": [said("aA"), said("b", index=1), said("cC", index=2)]}
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [
+        ([None, None], "model"),
+        (["", None], "model"),
+        ([None, "", "user", "model"], "user"),
+        (["model", "user"], "model"),
+    ],
+)
+def test_the_first_role_counts(roles: list[str | None], role: str) -> None:
+    contents = ({"content": {"role": given} if given is not None else {}} for given in roles)
+    assert candidate(*contents) == {"content": {"role": role}}
+
+
+IMAGE = {"inlineData": {"data": "AA==", "mimeType": "image/png"}}
+CALL = {"functionCall": {"name": "f", "args": {"a": 1}}}
+NAMED = {"functionCall": {"name": "f", "args": {}, "id": "1"}}
+SIGNED = {"thoughtSignature": "s1"}
+
+PARTS: dict[str, tuple[list[JSON], list[JSON]]] = {
+    "texts are joined": ([text("a"), text("b"), text("c")], [text("abc")]),
+    "blanks stay": ([text(" "), text("\n"), text(" ")], [text(" \n ")]),
+    "thoughts are joined": (
+        [text("a", thought=True), text("b", thought=True), text("c"), text("d")],
+        [text("ab", thought=True), text("cd")],
+    ),
+    "thoughts come back": (
+        [text("a", thought=True), text("b"), text("c", thought=True)],
+        [text("a", thought=True), text("b"), text("c", thought=True)],
+    ),
+    "no thought is no thought": (
+        [text("a"), text("b", thought=False)],
+        [text("ab", thought=False)],
+    ),
+    "empty text is dropped": ([text("a"), text(""), text("b"), text("")], [text("ab")]),
+    "an empty thought is dropped": ([text("a"), text("", thought=True), text("b")], [text("ab")]),
+    "nothing is dropped": ([text("a"), {}, {"thought": True}, text("b")], [text("ab")]),
+    "nothing but empty text": ([text("")], []),
+    "a signed text stands alone": (
+        [text("a"), text("b", **SIGNED), text("c")],
+        [text("a"), text("b", **SIGNED), text("c")],
+    ),
+    "signed texts stand alone": (
+        [text("a", **SIGNED), text("b", thoughtSignature="s2")],
+        [text("a", **SIGNED), text("b", thoughtSignature="s2")],
+    ),
+    "a signed empty text stands alone": (
+        [text("a"), text("", **SIGNED), text("b")],
+        [text("a"), text("", **SIGNED), text("b")],
+    ),
+    "a signature without text stands alone": ([text("a"), SIGNED], [text("a"), SIGNED]),
+    "a signed thought stands alone": (
+        [text("a", thought=True), text("", thought=True, **SIGNED), text("b")],
+        [text("a", thought=True), text("", thought=True, **SIGNED), text("b")],
+    ),
+    "a text with more stands alone": (
+        [text("a"), text("b", partMetadata={"k": None}), text("c")],
+        [text("a"), text("b", partMetadata={"k": None}), text("c")],
+    ),
+    "an empty text with more stays": (
+        [text("", mediaResolution={"level": "L"}), text("", partMetadata={})],
+        [text("", mediaResolution={"level": "L"}), text("", partMetadata={})],
+    ),
+    "calls are never joined": ([CALL, CALL], [CALL, CALL]),
+    "calls keep order, id and signature": (
+        [text("a"), {**SIGNED, **NAMED}, CALL, text("b")],
+        [text("a"), {**SIGNED, **NAMED}, CALL, text("b")],
+    ),
+    "a call without args is complete": (
+        [{"functionCall": {"name": "f"}}, {"functionCall": {"name": "f"}}],
+        [{"functionCall": {"name": "f", "args": {}}}] * 2,
+    ),
+    "pictures stay in place": (
+        [text("a"), IMAGE, text("b"), {**IMAGE, "thought": True}, IMAGE],
+        [text("a"), IMAGE, text("b"), {**IMAGE, "thought": True}, IMAGE],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts(name: str) -> None:
+    pieces, expected = PARTS[name]
+    assert parts(*pieces) == expected
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        IMAGE,
+        {"fileData": {"fileUri": "u", "mimeType": "m"}},
+        {"executableCode": {"code": "1", "language": "PYTHON"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+        {"toolCall": {"toolType": "t", "args": {"a": None}, "id": "1"}},
+        {"toolResponse": {"toolType": "t", "response": {}, "id": "1"}},
+        {"functionResponse": {"name": "f", "response": {"a": [None]}, "id": "1"}},
+    ],
+)
+def test_other_parts_come_as_they_came(part: JSON) -> None:
+    assert parts(part, text("a"), part, part, text("b")) == [part, text("a"), part, part, text("b")]
+
+
+def test_parts_newer_than_the_library_leave_no_trace() -> None:
+    assert parts(text("a"), {"newer": 1}, text("b")) == [text("ab")]
+
+
+def test_raw_stays_with_the_chunks() -> None:
+    chunk = decode_chunk(b'{"newer":1,"candidates":[{}]}')
+    merger = ResponseMerger()
+    merger.add(chunk)
+    assert chunk.raw == b'{"newer":1,"candidates":[{}]}'
+    assert merger.response().raw == b""
+
+
+def test_the_merged_content_is_history() -> None:
+    chunks = [text("a", thought=True), text("b"), {**CALL, **SIGNED}, CALL, text("", **SIGNED)]
+    merger = ResponseMerger()
+    for part in chunks:
+        body = {"candidates": [{"content": {"parts": [part]}}]}
+        merger.add(decode_chunk(json.dumps(body).encode()))
+    assert json.loads(encode(merger.response().content)) == {"parts": chunks, "role": "model"}
+
+
+RICH = json.dumps({
+    "candidates": [{
+        "content": {"parts": [text("a"), text("b", thought=True), CALL, text("c")]},
+        "safetyRatings": [{"category": "A", "blocked": False}],
+        "citationMetadata": {"citations": [{"uri": "a"}]},
+        "logprobsResult": {"chosenCandidates": [{"token": "a"}], "topCandidates": [{}]},
+        "groundingMetadata": {"groundingChunks": [{"web": {"uri": "u"}}]},
+        "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": "b"}]},
+        "finishReason": "STOP",
+    }],
+    "usageMetadata": {"totalTokenCount": 5},
+    "promptFeedback": {"safetyRatings": [{"category": "A"}]},
+    "responseId": "r",
+}).encode()  # fmt: skip
+
+TEXT = (
+    b'{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"totalTokenCount":5}}'
+)
+
+
+def calls(act: Callable[[], object]) -> int:
+    """How many functions, of Python's or C's, are called."""
+    count = 0
+
+    def count_one(_frame: FrameType, what: str, _called: object) -> None:
+        nonlocal count
+        count += what in ("call", "c_call")
+
+    sys.setprofile(count_one)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def merge(chunks: list[GenerateContentResponse]) -> GenerateContentResponse:
+    merger = ResponseMerger()
+    for chunk in chunks:
+        merger.add(chunk)
+    return merger.response()
+
+
+PIECE = (
+    b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","willContinue":true,'
+    b'"partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"x","willContinue":true}]}}]}}]}'
+)
+
+
+@pytest.mark.parametrize("body", [TEXT, RICH, PIECE], ids=["text", "rich", "piece"])
+def test_merging_costs_what_the_chunks_are_long(body: bytes) -> None:
+    short, long = ([decode_chunk(body) for _ in range(n)] for n in (400, 4000))
+    few = calls(lambda: merge(short))
+    assert 400 <= few <= 400 * 150
+    assert calls(lambda: merge(long)) <= 11 * few
+
+
+def test_no_chunk_is_kept() -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(one, GenerateContentResponse) for one in gc.get_objects())
+
+    before = alive()
+    merger = ResponseMerger()
+    for _ in range(100):
+        merger.add(copy.copy(decode_chunk(RICH)))
+    assert alive() == before
+    assert merger.chunks == 100
