@@ -59,6 +59,9 @@ class Client:
         headers: Sent with every request.
         session: A session of yours, with its own TLS context or proxy; used, never closed.
         max_event_size: Bytes that one event, or one response, may hold.
+        max_connections: How many requests may have a connection at the same time; further ones
+            wait, which counts toward ``Timeouts(total=...)`` alone. Defaults to as many as the
+            process may still open, less a reserve.
         allow_insecure: Send the key over plain http to other machines, too.
 
     Raises:
@@ -76,6 +79,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         session: aiohttp.ClientSession | None = None,
         max_event_size: int = MAX_EVENT_SIZE,
+        max_connections: int | None = None,
         allow_insecure: bool = False,
     ) -> None:
         # First of all, so that a traceback with locals has no key to show.
@@ -85,6 +89,8 @@ class Client:
             raise ConfigurationError(f"auth={auth!r}: give 'x-goog-api-key' or 'bearer'")
         if max_event_size < 1:
             raise ConfigurationError(f"max_event_size={max_event_size}: give bytes, 1 or more")
+        if max_connections is not None and max_connections < 1:
+            raise ConfigurationError(f"max_connections={max_connections}: give 1 or more, or None")
         self.base_url: str = check_base_url(
             base_url or os.environ.get("COMETAPI_BASE_URL") or BASE_URL,
             allow_insecure=allow_insecure,
@@ -97,8 +103,9 @@ class Client:
             self.base_url,
             key,
             auth,
-            {"User-Agent": f"cometgem/{__version__}"},
-            session,
+            headers={"User-Agent": f"cometgem/{__version__}"},
+            session=session,
+            max_connections=max_connections,
         )
 
     async def __aenter__(self) -> Self:

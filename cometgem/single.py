@@ -35,6 +35,7 @@ class SingleCall:
         self._max_size = max_size
         self._chunks: list[GenerateContentResponse] = []
         self._response: HTTPResponse | None = None
+        attempts.watch(attempts)
 
     async def run(self) -> GenerateContentResponse:
         """Return the response, after as many attempts as the retry policy allows."""

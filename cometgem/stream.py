@@ -7,11 +7,13 @@ since the cycle would keep a dropped stream, and its connection, alive.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
-
-import anyio
+import math
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from cometgem.errors import (
     ClosedError,
@@ -20,20 +22,27 @@ from cometgem.errors import (
     StreamInterruptedError,
     StreamTruncatedError,
 )
-from cometgem.response.chunks import ChunkDecoder
+from cometgem.response.chunks import ChunkDecoder, is_empty
 from cometgem.response.merge import ResponseMerger
+from cometgem.views import Heartbeat, TextStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from cometgem.http.attempts import Attempts
     from cometgem.http.transport import HTTPResponse
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["GenerateContentStream", "TextStream"]
+__all__ = ["GenerateContentStream"]
 
-_T = TypeVar("_T")
+_CLOSED = "the stream was closed before its end: what came is in stream.snapshot"
+_CLOSED_EARLY = "the stream was closed before its first chunk came"
+_CANCELLED = (
+    "the stream was closed because the task that waited for its next chunk was cancelled, as"
+    " asyncio.wait_for() and asyncio.timeout() do: what came is in stream.snapshot; to notice"
+    " silences without closing the stream, use stream.heartbeat(seconds)"
+)
 
 
 class GenerateContentStream:
@@ -59,11 +68,12 @@ class GenerateContentStream:
         self._merger = ResponseMerger()
         self._chunks: Iterator[GenerateContentResponse] = iter(())  # decoded from the last read
         self._unread: HTTPResponse | None = None  # a response of which nothing has been read
-        self._beginning: anyio.CancelScope | None = None
         self._waiting = False
+        self._bounded = False  # by the total time of the call
         self._ended = False
-        self._closed = False
+        self._closed = ""  # why
         self._failure: CometGemError | None = None
+        attempts.watch(self)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -79,13 +89,13 @@ class GenerateContentStream:
 
     def __del__(self) -> None:
         if self._response is not None:
-            self._response.close()
+            self._response.drop()
 
     def __repr__(self) -> str:
         states = {
             "failed": self._failure is not None,
             "ended": self._ended,
-            "closed": self._closed,
+            "closed": bool(self._closed),
             "open": self._response is not None,
         }
         state = next((name for name, holds in states.items() if holds), "not sent")
@@ -99,6 +109,8 @@ class GenerateContentStream:
             raise _busy()
         try:
             chunk = next(self._chunks, None)
+            if self._bounded and (chunk is not None or not self._ended):
+                self._attempts.check_total()
             if chunk is None:
                 self._waiting = True
                 chunk = await self._next()
@@ -124,7 +136,7 @@ class GenerateContentStream:
         try:
             self._check_usable()
             if self._response is None:
-                await self._begin(self._send)
+                await self._attempts.run(self._send)
         except BaseException as error:
             self._leave(error)
             raise
@@ -134,16 +146,19 @@ class GenerateContentStream:
     async def aclose(self) -> None:
         """Close the connection; the chunks so far stay in ``snapshot``.
 
-        A task that waits for the next chunk gets ClosedError. Closing twice, or after the
-        end, does nothing.
+        A task that waits for the next chunk gets ClosedError. Closing twice, or after the end,
+        does nothing. May be called from any thread.
         """
-        self._closed = True
-        if not self._ended:
-            self._chunks = iter(())  # what was read but not handed out
-        if self._response is not None:
-            self._response.close()
-        if self._beginning is not None:
-            self._beginning.cancel()
+        reason = _CLOSED if self._merger.chunks else _CLOSED_EARLY
+        self._attempts.run_in_loop(partial(self.interrupt, reason))
+
+    def interrupt(self, reason: str) -> None:
+        """Close the connection; ``reason`` is the message of the ClosedError of later reads."""
+        self._closed = self._closed or reason
+        if self._has_unread_chunks():
+            self._ended = False
+            self._chunks = iter(())
+        self._attempts.interrupt(reason)
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Read what is left and return all chunks merged into one response.
@@ -164,6 +179,32 @@ class GenerateContentStream:
     def text_stream(self) -> TextStream:
         """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
         return TextStream(self)
+
+    def heartbeat(self, seconds: float) -> Heartbeat[GenerateContentResponse]:
+        """Return an async iterator of the chunks that yields None after each silence.
+
+        For a keep-alive to a browser, for example. A read is not cancelled by a silence, which
+        ``asyncio.wait_for(anext(stream), seconds)`` would do.
+
+        Args:
+            seconds: How long nothing may come before None is yielded.
+        """
+        return Heartbeat(self, seconds)
+
+    def take(self) -> GenerateContentResponse | None:
+        """Return a chunk that has been read already, or None if the next one must be awaited."""
+        if self._waiting:
+            raise _busy()
+        try:
+            if (chunk := next(self._chunks, None)) is None:
+                return None
+            if self._bounded:
+                self._attempts.check_total()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        self._merger.add(chunk)
+        return chunk
 
     @property
     def status(self) -> int:
@@ -191,34 +232,35 @@ class GenerateContentStream:
             self._end()
         if self._merger.chunks:
             return await self._read(self._opened())
-        return await self._begin(self._first)
-
-    async def _begin(self, once: Callable[[], Awaitable[_T]]) -> _T:
-        """Run the attempts, up to the first chunk, where ``aclose`` can still stop them."""
-        try:
-            with anyio.CancelScope() as self._beginning:
-                return await self._attempts.run(once)
-        finally:
-            self._beginning = None
-        raise ClosedError("the stream was closed before its first chunk came")
+        return await self._attempts.run(self._first)
 
     async def _send(self) -> None:
         self._response = self._unread = response = await self._attempts.send()
         self._decoder = ChunkDecoder(self._max_event_size, response.headers)
         self._ended = False
+        self._bounded = self._attempts.total_at < math.inf
 
     async def _first(self) -> GenerateContentResponse:
+        """Return the first chunk, which is the last that a failure can be retried before.
+
+        A chunk that says nothing does not count: a gateway may send it and then fail.
+        """
         if self._unread is None:
             await self._send()
         self._unread = None
         response = self._opened()
+        empty: list[GenerateContentResponse] = []
         try:
-            chunk = await self._read(response)
+            while is_empty(chunk := await self._read(response)):
+                empty.append(chunk)
         except CometGemError:
             response.close()
             raise
         self._attempts.forget_request()
-        return chunk
+        if not empty:
+            return chunk
+        self._chunks = chain([*empty[1:], chunk], self._chunks)
+        return empty[0]
 
     async def _read(self, response: HTTPResponse) -> GenerateContentResponse:
         response.start_waiting()
@@ -246,15 +288,20 @@ class GenerateContentStream:
         if self._failure is not None:
             raise copy.copy(self._failure)
         if self._closed and not self._ended:
-            raise ClosedError(
-                "the stream was closed before its end: what came is in stream.snapshot"
-            )
+            raise ClosedError(self._closed)
+
+    def _has_unread_chunks(self) -> bool:
+        try:
+            return next(self._chunks, None) is not None
+        except CometGemError:
+            return True
 
     def _leave(self, error: BaseException) -> None:
         """Close the connection, and tell the error what had come."""
         if isinstance(error, StopAsyncIteration):
             return
-        self._closed = True
+        self._closed = _CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED
+        self._bounded = False
         if self._response is not None:
             self._response.close()
         if isinstance(error, CometGemError):
@@ -262,22 +309,6 @@ class GenerateContentStream:
                 error, self._merger, self._response, handed_out=self._merger.chunks
             )
             self._failure = copy.copy(error)
-
-
-class TextStream:
-    """An async iterator of the text of a stream, made by ``stream.text_stream``."""
-
-    def __init__(self, stream: AsyncIterator[GenerateContentResponse]) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        while True:
-            chunk = await self._stream.__anext__()
-            if text := chunk.text:
-                return text
 
 
 def _drain_then_raise(

@@ -23,9 +23,9 @@ from cometgem.errors import (
 )
 from cometgem.request.build import check_request
 from cometgem.request.functions import FunctionTool, tools_to_wire
-from cometgem.stream import TextStream
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.views import TextStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -388,3 +388,6 @@ class _Chunks:
             item = await self._stream.__anext__()
             if isinstance(item, GenerateContentResponse):
                 return item
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
-
 from cometgem.errors import APITimeoutError, CometGemError, StreamError
+from cometgem.http.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from cometgem.http.retry import RetryPolicy
     from cometgem.http.timeouts import Timeouts
-    from cometgem.http.transport import HTTPResponse, Transport
+    from cometgem.http.transport import Closable, HTTPResponse, Transport
     from cometgem.request.build import Request
     from cometgem.response.merge import ResponseMerger
 
@@ -42,18 +42,25 @@ class Attempts:
         self._retry = retry
         self._streamed = streamed
         self._sent = 0
-        self._total_at: float | None = None
+        self._interrupt = Interrupt()
+        self._response: HTTPResponse | None = None
+        self.total_at: float = math.inf
 
     async def send(self) -> HTTPResponse:
         """Send the request once."""
         if self._request is None:
             raise RuntimeError("nothing is sent after the first chunk")
-        if self._total_at is None and self._timeouts.total is not None:
-            self._total_at = asyncio.get_running_loop().time() + self._timeouts.total
+        if self._sent == 0 and self._timeouts.total is not None:
+            self.total_at = asyncio.get_running_loop().time() + self._timeouts.total
         self._sent += 1
-        return await self._transport.send(
-            self._request, self._timeouts, self._total_at, streamed=self._streamed
+        self._response = response = await self._transport.send(
+            self._request,
+            self._timeouts,
+            self.total_at,
+            self._interrupt,
+            streamed=self._streamed,
         )
+        return response
 
     async def run(self, once: Callable[[], Awaitable[_T]]) -> _T:
         """Do it, and do it again after a failure that may pass, as the policy says."""
@@ -64,7 +71,26 @@ class Attempts:
                 delay = self._retry.delay(error, self._sent, random.random())  # noqa: S311  jitter
                 if delay is None or self._too_long(delay):
                     raise
-            await anyio.sleep(delay)
+            await self._transport.sleep(delay, self._interrupt)
+
+    def interrupt(self, reason: str) -> None:
+        """End the attempts; ``reason`` is the message of the ClosedError that ``run`` raises."""
+        self._interrupt.set(reason)
+        if self._response is not None:
+            self._response.close()
+
+    def watch(self, call: Closable) -> None:
+        """Interrupt a call, of which these are the attempts, when the client is closed."""
+        self._transport.watch(call)
+
+    def run_in_loop(self, callback: Callable[[], object]) -> None:
+        """Call it now, or by way of the client's event loop if that runs in another thread."""
+        self._transport.run_in_loop(callback)
+
+    def check_total(self) -> None:
+        """Raise APITimeoutError if the total time of the call is over."""
+        if asyncio.get_running_loop().time() >= self.total_at:
+            raise APITimeoutError("total", self._timeouts.total or 0.0)
 
     def forget_request(self) -> None:
         """Let the request go, which may be megabytes: after the first chunk none is sent again."""
@@ -95,5 +121,4 @@ class Attempts:
             error.request_id = response.request_id
 
     def _too_long(self, delay: float) -> bool:
-        now = asyncio.get_running_loop().time()
-        return self._total_at is not None and now + delay >= self._total_at
+        return asyncio.get_running_loop().time() + delay >= self.total_at

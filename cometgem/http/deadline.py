@@ -41,14 +41,14 @@ class Deadline:
         on_check: Called once in a while during a wait, which may be in vain.
     """
 
-    def __init__(self, timeouts: Timeouts, total_at: float | None, *, streamed: bool) -> None:
+    def __init__(self, timeouts: Timeouts, total_at: float, *, streamed: bool) -> None:
         self.expired: TimeoutPhase | None = None
         self.on_expiry: Callable[[], object] = bool
         self.on_check: Callable[[], object] = bool
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
         self._streamed = streamed
-        self._total_at = math.inf if total_at is None else total_at
+        self._total_at = total_at
         limit = timeouts.first if streamed else timeouts.stall
         self._first_at: float | None = math.inf if limit is None else self._loop.time() + limit
         self._stall = math.inf if timeouts.stall is None else timeouts.stall
@@ -56,6 +56,7 @@ class Deadline:
         self._since: float | None = None  # when the present wait was first seen
         self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
+        self._total_timer: asyncio.TimerHandle | None = None
 
     def seconds(self) -> float | None:
         """Return the seconds left until the response has to be there; None if no limit."""
@@ -74,11 +75,24 @@ class Deadline:
         self._first_at = None
         self._waiting = False
 
+    def start_total(self) -> None:
+        """Let the total time run out also while the caller is busy with a chunk."""
+        if self._total_at < math.inf:
+            self._total_timer = self._loop.call_at(self._total_at, self._expire, "total")
+
     def cancel(self) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._total_timer is not None:
+            self._total_timer.cancel()
+            self._total_timer = None
+
+    def _expire(self, phase: TimeoutPhase) -> None:
+        if self.expired is None:
+            self.expired = phase
+            self.on_expiry()
 
     def error(self) -> APITimeoutError:
         """Return the error for the limit that has run out."""

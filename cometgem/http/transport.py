@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import math
 import os
 import ssl
 import time
 import weakref
-from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import anyio
 from yarl import URL
 
 from cometgem.errors import (
@@ -31,6 +30,7 @@ from cometgem.errors import (
     ConfigurationError,
     StreamInterruptedError,
 )
+from cometgem.http.connections import KeptConnections, Slots, free_descriptors, new_only, reused
 from cometgem.http.deadline import Deadline
 from cometgem.request.address import Key
 from cometgem.response.failure import MAX_ERROR_BODY, request_id, status_failure
@@ -38,9 +38,7 @@ from cometgem.response.failure import MAX_ERROR_BODY, request_id, status_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
-
+    from cometgem.http.interrupt import Interrupt
     from cometgem.http.timeouts import Timeouts
     from cometgem.request.build import Request
 
@@ -54,11 +52,18 @@ _ERROR_BODY_SECONDS = 5.0
 # Of bytes larger than that, aiohttp warns; what it wants instead does not copy them.
 _MAX_BYTES = 1 << 20
 
-# Whether the connection of this task's last request had served another one before.
-_reused = ContextVar("_reused", default=False)
-
 _SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
 _SHORTEST_KEY = 8
+
+
+_CLIENT_CLOSED = "the client is closed: make a new one"
+
+
+class Closable(Protocol):
+    """A call that ends when its client is closed."""
+
+    def interrupt(self, reason: str) -> None:
+        """End it; ``reason`` is the message of the ClosedError that it raises."""
 
 
 class Transport:
@@ -70,15 +75,19 @@ class Transport:
         auth: The header it is sent in.
         headers: Sent with every request.
         session: The caller's session, used and never closed; None makes one on first use.
+        max_connections: How many requests may have a connection at the same time; None is as many
+            as this process may still open when it sends the first.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one a line of the docstring
         self,
         base_url: str,
         key: Key,
         auth: Auth,
+        *,
         headers: Mapping[str, str],
         session: aiohttp.ClientSession | None,
+        max_connections: int | None,
     ) -> None:
         self.closed: bool = False
         self._base_url = base_url
@@ -92,14 +101,22 @@ class Transport:
         self._own_session = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._proxy = _environment_proxy(base_url) if session is None else None
-        self._responses: weakref.WeakSet[HTTPResponse] = weakref.WeakSet()
+        self._max_connections = max_connections
+        self._slots = Slots(None)
+        self._calls: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def __del__(self) -> None:
         if self._own_session and self._session is not None and not self._session.closed:
-            _drop(self._session)
+            self.run_in_loop(partial(_drop, self._session))
 
     async def send(
-        self, request: Request, timeouts: Timeouts, total_at: float | None, *, streamed: bool
+        self,
+        request: Request,
+        timeouts: Timeouts,
+        total_at: float,
+        interrupt: Interrupt,
+        *,
+        streamed: bool,
     ) -> HTTPResponse:
         """Send a request and return the response once its headers are there.
 
@@ -107,41 +124,84 @@ class Transport:
             request: What to send.
             timeouts: How long to wait, in seconds.
             total_at: The loop's time at which ``timeouts.total`` is over.
+            interrupt: Ends the wait when the call is closed.
             streamed: Whether chunks are awaited, or one response.
 
         Raises:
-            APIStatusError: The status is no success.
-            APIConnectionError: No answer came.
-            APITimeoutError: None came in time.
-            ClosedError: The client is closed.
+            APIStatusError: The status is not a success.
+            APIConnectionError: There was no response.
+            APITimeoutError: There was no response in time.
+            ClosedError: The call or the client was closed.
         """
-        session = self._session_here()
+        session = self._open_session()
+        interrupt.check()
+        if self._slots.full:
+            await self._wait_for_slot(timeouts, total_at, interrupt)
+        else:
+            await self._slots.acquire()
         deadline = Deadline(timeouts, total_at, streamed=streamed)
         try:
-            async with asyncio.timeout(deadline.seconds()):
-                response = await self._send(session, request, timeouts)
-        except aiohttp.ServerTimeoutError as error:
-            raise APITimeoutError("connect", timeouts.connect or 0.0) from _strip_tracebacks(error)
-        except TimeoutError as error:
-            raise deadline.error() from _strip_tracebacks(error)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            self.check_open()
-            if isinstance(error, RuntimeError):
-                raise
-            raise self._no_response(error) from _strip_tracebacks(error)
+            response = await self._send_until(deadline, session, request, timeouts, interrupt)
+        except BaseException:
+            self._slots.release()
+            raise
         received = HTTPResponse(response, deadline, self)
-        self._responses.add(received)
         if response.status // 100 != 2:  # noqa: PLR2004  any success
-            raise await self._failure(received, deadline.seconds())
+            raise await self._failure(received, deadline.seconds(), interrupt)
         return received
 
+    async def sleep(self, seconds: float, interrupt: Interrupt) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            ClosedError: The call or the client was closed.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with interrupt.timeout(seconds):
+                await asyncio.get_running_loop().create_future()
+        interrupt.check()
+
+    def release_slot(self) -> None:
+        """Let the next request have a connection."""
+        self._slots.release()
+
+    def watch(self, call: Closable) -> None:
+        """Interrupt a call when the client is closed, unless it is gone by then."""
+        self._calls.add(call)
+
+    def run_in_loop(self, callback: Callable[[], object]) -> None:
+        """Call it now, or by way of the client's event loop if that runs in another thread."""
+        loop = self._loop
+        if loop is None or not loop.is_running() or _running_loop() is loop:
+            callback()
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            loop.call_soon_threadsafe(callback)
+
     async def aclose(self) -> None:
-        """Close the session, if it is our own, and whatever still runs."""
+        """Close the session, if it is our own, and end whatever still runs.
+
+        From another event loop, this waits until the client's own loop has done it.
+        """
         self.closed = True
-        for response in list(self._responses):  # aiohttp would leave their readers waiting
-            response.close()
+        loop = self._loop
+        if loop is None or _running_loop() is loop:
+            await self._close()
+        elif loop.is_running():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), loop))
+        else:
+            self._interrupt_calls()
+            if self._own_session and self._session is not None:
+                _drop(self._session)
+
+    async def _close(self) -> None:
+        self._interrupt_calls()
         if self._own_session and self._session is not None:
             await self._session.close()
+
+    def _interrupt_calls(self) -> None:  # aiohttp would leave their readers waiting
+        for call in list(self._calls):
+            call.interrupt(_CLIENT_CLOSED)
 
     def redact_key(self, error: CometGemError) -> None:
         """Take the API key out of an error, where a server echoed it, and out of its frames."""
@@ -149,22 +209,67 @@ class Transport:
         for name in _SERVERS_WORDS & vars(error).keys():
             setattr(error, name, _redact(self._key, getattr(error, name)))
 
+    async def _wait_for_slot(
+        self, timeouts: Timeouts, total_at: float, interrupt: Interrupt
+    ) -> None:
+        """Wait until fewer requests have a connection; this counts toward ``total`` alone."""
+        seconds = None if total_at == math.inf else total_at - asyncio.get_running_loop().time()
+        try:
+            async with interrupt.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            interrupt.check()
+            raise APITimeoutError("total", timeouts.total or 0.0) from None
+
+    async def _send_until(
+        self,
+        deadline: Deadline,
+        session: aiohttp.ClientSession,
+        request: Request,
+        timeouts: Timeouts,
+        interrupt: Interrupt,
+    ) -> aiohttp.ClientResponse:
+        try:
+            async with interrupt.timeout(deadline.seconds()):
+                response = await self._send(session, request, timeouts)
+        except aiohttp.ServerTimeoutError as error:
+            raise APITimeoutError("connect", timeouts.connect or 0.0) from _strip_tracebacks(error)
+        except TimeoutError as error:
+            interrupt.check()
+            raise deadline.error() from _strip_tracebacks(error)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            interrupt.check()
+            self.check_open()
+            if isinstance(error, RuntimeError):
+                raise
+            raise self._no_response(error) from _strip_tracebacks(error)
+        try:
+            interrupt.check()
+        except ClosedError:
+            response.close()
+            raise
+        return response
+
     async def _send(
         self, session: aiohttp.ClientSession, request: Request, timeouts: Timeouts
     ) -> aiohttp.ClientResponse:
-        """Post it; again, at once, where a kept connection turned out to be closed.
+        """Post it; again, at once and on a new connection, if a kept one turned out to be closed.
 
         A server may close a connection that it has kept at any time, also while the next request
-        is on its way. That is no failure of this call, which its retry policy should count.
+        is on its way. That is not a failure of this call, so the retry policy does not count it.
         """
-        _reused.set(False)
+        reused.set(False)
         try:
             return await self._post(session, request, timeouts)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            begun = not isinstance(getattr(error, "message", ""), str)  # the head of an answer
-            if begun or not _reused.get():
+            begun = not isinstance(getattr(error, "message", ""), str)  # part of a response came
+            if begun or not reused.get():
                 raise
-        return await self._post(session, request, timeouts)
+        new_only.set(True)
+        try:
+            return await self._post(session, request, timeouts)
+        finally:
+            new_only.set(False)
 
     async def _post(
         self, session: aiohttp.ClientSession, request: Request, timeouts: Timeouts
@@ -177,24 +282,27 @@ class Transport:
             allow_redirects=False,
             proxy=self._proxy,
             timeout=_connect_timeout(timeouts.connect),
+            raise_for_status=False,  # over that of a caller's session
         )
 
-    def _session_here(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         self.check_open()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
+            limit = self._max_connections
+            self._slots = Slots(free_descriptors() if limit is None else limit)
         self.check_loop()
         if self._session is None:
-            # No cookies: nobody asked.
+            # Without cookies: a client that keeps no state gives the same answer every time.
             self._session = aiohttp.ClientSession(
-                connector=_Connector(), cookie_jar=aiohttp.DummyCookieJar()
+                connector=KeptConnections(), cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._session
 
     def check_open(self) -> None:
         """Raise ClosedError if nothing can be sent any more."""
         if self.closed or (self._session is not None and self._session.closed):
-            raise ClosedError("the client is closed: make a new one")
+            raise ClosedError(_CLIENT_CLOSED)
 
     def check_loop(self) -> None:
         """Raise ConfigurationError in another event loop than that of the first request."""
@@ -224,15 +332,19 @@ class Transport:
                 what = f"the request failed ({type(error).__name__})"
         return APIConnectionError(f"no response from {self._base_url}: {what}")
 
-    async def _failure(self, response: HTTPResponse, seconds: float | None) -> APIStatusError:
+    async def _failure(
+        self, response: HTTPResponse, seconds: float | None, interrupt: Interrupt
+    ) -> APIStatusError:
         body = b""
         limit = _ERROR_BODY_SECONDS if seconds is None else min(seconds, _ERROR_BODY_SECONDS)
         try:
-            with contextlib.suppress(CometGemError), anyio.move_on_after(limit):
-                while len(body) < MAX_ERROR_BODY and (data := await response.read()):
-                    body += data
+            with contextlib.suppress(CometGemError, TimeoutError):
+                async with interrupt.timeout(limit):
+                    while len(body) < MAX_ERROR_BODY and (data := await response.read()):
+                        body += data
         finally:
             response.close()
+        interrupt.check()
         error = status_failure(
             response.status, response.headers, body[:MAX_ERROR_BODY], now=time.time()
         )
@@ -266,7 +378,10 @@ class HTTPResponse:
         self._deadline = deadline
         self._deadline.on_expiry = response.close
         self._deadline.on_check = partial(_wake_if_lost, response)
+        self._deadline.start_total()
         self._transport = transport
+        self.closed: bool = False
+        self._ended = False
 
     @property
     def request_id(self) -> str | None:
@@ -284,32 +399,43 @@ class HTTPResponse:
         Raises:
             StreamInterruptedError: The connection broke.
             APITimeoutError: The wait was too long.
-            ClosedError: The response or the client was closed meanwhile, or this is another
-                event loop.
+            ClosedError: The response or the client was closed.
+            ConfigurationError: This is another event loop.
         """
         try:
             data = await self._response.content.readany()
         except Exception as error:  # noqa: BLE001  what can break here has no common root
             self._transport.check_loop()
-            if rest := self._unread():
+            if not self.closed and (rest := self._unread()):
                 return rest
             raise self._interruption(error) from _strip_tracebacks(error)
+        if self.closed:  # in the moment in which the data came
+            raise self._interruption(None)
         if not data:
-            self._deadline.cancel()
-            if self._transport.closed:
-                raise self._interruption(None)
+            self._end()
         return data
 
     def close(self) -> None:
         """Close the connection, unless the body has been read to its end."""
-        self._deadline.cancel()
+        self.closed = True
         self._response.close()
+        self._end()
+
+    def drop(self) -> None:
+        """Close it from any thread."""
+        self._transport.run_in_loop(self.close)
+
+    def _end(self) -> None:
+        self._deadline.cancel()
+        if not self._ended:
+            self._ended = True
+            self._transport.release_slot()
 
     def _unread(self) -> bytes:
         """Return what had come before the connection broke; ``readany`` would drop it."""
         content = self._response.content
         error = content.exception()
-        if error is None or self._deadline.expired is not None or self._response.closed:
+        if error is None or self._deadline.expired is not None:
             return b""
         content.set_exception(None)  # type: ignore[arg-type]  # public, as its buffer is not
         rest = content.read_nowait()
@@ -319,7 +445,9 @@ class HTTPResponse:
     def _interruption(self, error: Exception | None) -> CometGemError:
         if self._deadline.expired is not None:
             return self._deadline.error()
-        if self._transport.closed or self._response.closed:
+        if self._transport.closed:
+            return ClosedError(_CLIENT_CLOSED)
+        if self.closed:
             return ClosedError("the stream was closed while its next chunk was awaited")
         return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
 
@@ -334,28 +462,6 @@ def _wake_if_lost(response: aiohttp.ClientResponse) -> None:
 @lru_cache
 def _connect_timeout(seconds: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds)
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Notes whether a connection had served before; aiohttp's traces tell, for 30 us a call."""
-
-    def __init__(self) -> None:
-        # No cap on connections: concurrency is the caller's.
-        super().__init__(limit=0)
-        self._served: weakref.WeakSet[object] = weakref.WeakSet()
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        served = connection.protocol in self._served
-        _reused.set(served)
-        if not served:
-            self._served.add(connection.protocol)
-        return connection
 
 
 def _strip_tracebacks(error: Exception) -> Exception:
@@ -391,6 +497,13 @@ def _environment_proxy(base_url: str) -> str | None:
     if url.scheme != "https" or proxy_bypass(url.hostname or ""):
         return None
     return getproxies().get("https")
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _drop(session: aiohttp.ClientSession) -> None:

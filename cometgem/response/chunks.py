@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["ChunkDecoder"]
+__all__ = ["ChunkDecoder", "is_empty"]
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _PAGE = 1024
@@ -177,6 +177,17 @@ class ChunkDecoder:
                 raise event_failure(error, body, self._headers)
         if at_end and not self._seen_event and (body := b"\n".join(unknown).strip(_BLANK)):
             raise ResponseDecodeError("the body is no event stream", excerpt=excerpt(body))
+
+
+def is_empty(chunk: GenerateContentResponse) -> bool:
+    """Whether a chunk says nothing: it has no candidates, feedback, usage or ids."""
+    return not (
+        chunk.candidates
+        or chunk.usage_metadata
+        or chunk.prompt_feedback
+        or chunk.response_id
+        or chunk.model_version
+    )
 
 
 def _is_keepalive(data: bytes) -> bool:

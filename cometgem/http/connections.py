@@ -1,0 +1,115 @@
+"""Which connections are used: how many at the same time, and which kept ones are trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import weakref
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+__all__ = ["KeptConnections", "Slots", "free_descriptors", "new_only", "reused"]
+
+# For name resolution, files of the program, and connections that are just being closed.
+_RESERVE = 48
+
+# Whether the connection of this task's last request had served another one before.
+reused = ContextVar("reused", default=False)
+
+# Whether this task's next request needs a connection that has served none before.
+new_only = ContextVar("new_only", default=False)
+
+
+class Slots:
+    """Limits how many requests have a connection at the same time; the others wait in turn.
+
+    Not the connector's own limit: aiohttp counts the time in its queue as time to connect.
+
+    Args:
+        limit: None is no limit.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._free = None if limit is None else asyncio.Semaphore(limit)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next request has to wait."""
+        return self._free is not None and self._free.locked()
+
+    async def acquire(self) -> None:
+        """Wait for a slot."""
+        if self._free is not None:
+            await self._free.acquire()
+
+    def release(self) -> None:
+        """Give a slot back."""
+        if self._free is not None:
+            self._free.release()
+
+
+class KeptConnections(aiohttp.TCPConnector):
+    """A connector that does not use a kept connection on which anything has arrived.
+
+    What arrives between two requests is the server closing the connection, or an answer that
+    nobody asked for and that must not be taken for the next one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)  # `Slots` limits them
+        self._served: weakref.WeakSet[object] = weakref.WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
+    ) -> Connection:
+        """Return a connection; a kept one only if it is still silent."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol not in self._served:
+                self._served.add(protocol)
+                reused.set(False)
+                return connection
+            if not new_only.get() and not _has_spoken(connection):
+                reused.set(True)
+                return connection
+            connection.close()
+
+
+def free_descriptors() -> int | None:
+    """Return how many files this process may still open, less a reserve; None if unlimited."""
+    try:
+        import resource  # noqa: PLC0415  Windows has no such module, and no such limit
+    except ImportError:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    try:
+        used = sum(1 for _ in Path("/dev/fd").iterdir())
+    except OSError:
+        used = 0
+    return max(1, limit - used - min(_RESERVE, limit // 4))
+
+
+def _has_spoken(connection: Connection) -> bool:
+    """Whether anything has arrived since the last response, read by the event loop or not."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return True
+    socket = transport.get_extra_info("socket")
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,102 @@
+"""Other ways to iterate a stream: only its text, or with a sign of life during silences."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from cometgem.types.response import GenerateContentResponse
+
+__all__ = ["Heartbeat", "TextStream"]
+
+T_co = TypeVar("T_co", covariant=True)
+_T = TypeVar("_T")
+
+
+class Closing(Protocol[T_co]):
+    """A stream: an async iterator that can be closed."""
+
+    def __anext__(self) -> Coroutine[Any, Any, T_co]:
+        """Return the next item."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+
+
+class Buffered(Closing[T_co], Protocol[T_co]):
+    """A stream that may have items at hand."""
+
+    def take(self) -> T_co | None:
+        """Return an item that is at hand, or None."""
+        ...
+
+
+class TextStream:
+    """An async iterator of the text of a stream, made by ``stream.text_stream``."""
+
+    def __init__(self, stream: Closing[GenerateContentResponse]) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            chunk = await self._stream.__anext__()
+            if text := chunk.text:
+                return text
+
+    async def aclose(self) -> None:
+        """Close the stream, for ``contextlib.aclosing``."""
+        await self._stream.aclose()
+
+
+class Heartbeat(Generic[_T]):
+    """An async iterator of a stream's items, and of None when none came for so many seconds.
+
+    ``asyncio.wait_for(anext(stream), 15)`` would cancel the read, and so close the stream. Here
+    the read goes on in a task of its own, which ends with this iterator: at ``break``, an
+    exception, cancellation, ``aclose()`` or when the last reference goes away.
+    """
+
+    def __init__(self, stream: Buffered[_T], seconds: float) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._read: asyncio.Task[_T] | None = None
+
+    def __del__(self) -> None:
+        if self._read is not None:
+            loop = self._read.get_loop()
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+                loop.call_soon_threadsafe(self._read.cancel)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _T | None:
+        if self._read is None:
+            if (item := self._stream.take()) is not None:
+                return item
+            self._read = asyncio.create_task(self._stream.__anext__())
+        try:
+            done, _ = await asyncio.wait([self._read], timeout=self._seconds)
+        except BaseException:
+            await self.aclose()
+            raise
+        if not done:
+            return None
+        read, self._read = self._read, None
+        return read.result()
+
+    async def aclose(self) -> None:
+        """End the read and close the stream."""
+        read, self._read = self._read, None
+        if read is not None:
+            read.cancel()
+            await asyncio.wait([read])
+        await self._stream.aclose()

@@ -1,0 +1,97 @@
+"""`stream.heartbeat()`: None during silences, and the read goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cometgem import BadRequestError, Client, ClosedError
+from cometgem.testing import FakeServer, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+MODEL = "gemini-3.8-flash"
+ENDLESS = Reply.text(*["x"] * 300, delay=0.02)
+
+
+@pytest.fixture
+async def client(fake_server: FakeServer) -> AsyncIterator[Client]:
+    async with Client(fake_server.api_key, base_url=fake_server.url) as client:
+        yield client
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_silences_are_none_and_no_chunk_is_lost(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("a").then_pause(0.3).then(Reply.text("b", "c")).delay(first=0.3))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    said = [chunk and chunk.text async for chunk in stream.heartbeat(0.05)]
+    assert [text for text in said if text is not None] == ["a", "b", "c"]
+    assert said[:3] == [None] * 3
+    assert said[-1] == "c"
+    assert said[said.index("a") + 1] is None
+    assert (await stream.get_final_response()).text == "abc"
+
+
+async def test_a_buffered_chunk_needs_no_task(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.text(*"abcdef"))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    await stream.open()
+    await asyncio.sleep(0.1)
+    beats = stream.heartbeat(10)
+    assert await anext(beats)
+    for _ in range(4):
+        with pytest.raises(StopIteration) as caught:
+            beats.__anext__().send(None)
+        assert caught.value.value.text in "bcde"
+
+
+async def test_errors_come_through(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.error(400).delay(headers=0.1))
+    with pytest.raises(BadRequestError):
+        [None async for _ in client.stream_generate_content(MODEL, "Hi").heartbeat(0.02)]
+
+
+async def test_break_leaves_no_task(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(ENDLESS)
+    async for chunk in client.stream_generate_content(MODEL, "Hi").heartbeat(0.001):
+        if chunk is None:  # the read is under way
+            break
+    await fake_server.requests[0].wait_gone()
+
+
+async def test_aclose_leaves_no_task(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(ENDLESS)
+    stream = client.stream_generate_content(MODEL, "Hi")
+    async with aclosing(stream.heartbeat(0.001)) as beats:
+        while await anext(beats) is not None:
+            pass
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await fake_server.requests[0].wait_gone()
+
+
+async def test_cancellation_leaves_no_task(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.silence())
+    stream = client.stream_generate_content(MODEL, "Hi")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream.heartbeat(10)), 0.1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await fake_server.requests[0].wait_gone()
+
+
+async def test_a_cancelled_read_says_what_closed_the_stream(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("a").then_stall())
+    stream = client.stream_generate_content(MODEL, "Hi")
+    await anext(stream)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream), 0.1)
+    with pytest.raises(ClosedError, match=r"wait_for\(\).*stream\.heartbeat\(seconds\)"):
+        await anext(stream)
