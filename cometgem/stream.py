@@ -1,8 +1,8 @@
-"""A streamed response: chunks as they come, merged as they go, closed as it is left.
+"""A streamed response: hands out chunks as they arrive, merges them, and closes when it is left.
 
-Laws: iterating awaits nothing while a chunk is at hand; there is no task, queue or cancel scope
-behind a stream that is being iterated; no error that it has raised is kept with its traceback,
-since the cycle would keep a dropped stream, and its connection, alive.
+Laws: iterating does not await while a decoded chunk is available; a stream that is being iterated
+has no task, queue or cancel scope; no error is kept together with its traceback, since that cycle
+would keep a dropped stream, and its connection, alive.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _T = TypeVar("_T")
 
 
 class GenerateContentStream:
-    """An async iterator of chunks. Nothing is sent before it is opened, entered or iterated.
+    """An async iterator of chunks. The request is sent once it is opened, entered or iterated.
 
-    Leave it as you like: ``break``, an exception, cancellation, ``del`` or the end of ``async
-    with`` close the connection at once, so the server stops generating.
+    Leaving it closes the connection at once, so the server stops generating: by ``break``, an
+    exception, cancellation, ``del`` or the end of ``async with``.
 
     Example::
 
@@ -58,7 +58,7 @@ class GenerateContentStream:
         self._decoder = ChunkDecoder(max_event_size)
         self._merger = ResponseMerger()
         self._chunks: Iterator[GenerateContentResponse] = iter(())  # decoded from the last read
-        self._unread: HTTPResponse | None = None  # a response of which nothing has been read
+        self._unread: HTTPResponse | None = None  # opened, nothing read yet
         self._beginning: anyio.CancelScope | None = None
         self._waiting = False
         self._ended = False
@@ -111,11 +111,11 @@ class GenerateContentStream:
         return chunk
 
     async def open(self) -> None:
-        """Send the request and wait for the status and the headers; once is enough.
+        """Send the request and wait for the status and headers; does nothing if already open.
 
         Raises:
-            APIStatusError: The API refused.
-            APIConnectionError: No answer came.
+            APIStatusError: The API returned an error.
+            APIConnectionError: No response came, or none in time.
             ClosedError: The stream or its client is closed.
         """
         if self._waiting:
@@ -132,24 +132,24 @@ class GenerateContentStream:
             self._waiting = False
 
     async def aclose(self) -> None:
-        """Close the connection; the chunks so far stay in ``snapshot``.
+        """Close the connection; the chunks so far stay available in ``snapshot``.
 
-        A task that waits for the next chunk gets ClosedError. Closing twice, or after the
+        A task that is waiting for the next chunk gets ClosedError. Closing again, or after the
         end, does nothing.
         """
         self._closed = True
         if not self._ended:
-            self._chunks = iter(())  # what was read but not handed out
+            self._chunks = iter(())  # drop what was read but not handed out
         if self._response is not None:
             self._response.close()
         if self._beginning is not None:
             self._beginning.cancel()
 
     async def get_final_response(self) -> GenerateContentResponse:
-        """Read what is left and return all chunks merged into one response.
+        """Read the remaining chunks and return all chunks merged into one response.
 
         Raises:
-            CometGemError: As iterating does; ``partial`` holds what came.
+            CometGemError: As in iteration; ``partial`` holds what had arrived.
         """
         async for _ in self:
             pass
@@ -157,7 +157,7 @@ class GenerateContentStream:
 
     @property
     def snapshot(self) -> GenerateContentResponse:
-        """The chunks handed out so far, merged; later ones do not change it."""
+        """The chunks handed out so far, merged; later chunks do not change it."""
         return self._merger.response()
 
     @property
@@ -167,17 +167,17 @@ class GenerateContentStream:
 
     @property
     def status(self) -> int:
-        """The HTTP status; known once the stream is open, before that a RuntimeError."""
+        """The HTTP status; RuntimeError until the stream is open."""
         return self._opened().status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response headers, case-insensitive; known once the stream is open."""
+        """The response headers, case-insensitive; RuntimeError until the stream is open."""
         return self._opened().headers
 
     @property
     def request_id(self) -> str | None:
-        """What the gateway's support asks for; known once the stream is open."""
+        """The gateway's request id, for its support; RuntimeError until the stream is open."""
         return self._opened().request_id
 
     def _opened(self) -> HTTPResponse:
@@ -194,13 +194,13 @@ class GenerateContentStream:
         return await self._begin(self._first)
 
     async def _begin(self, once: Callable[[], Awaitable[_T]]) -> _T:
-        """Run the attempts, up to the first chunk, where ``aclose`` can still stop them."""
+        """Run the attempts up to the first chunk, in a cancel scope that ``aclose`` can cancel."""
         try:
             with anyio.CancelScope() as self._beginning:
                 return await self._attempts.run(once)
         finally:
             self._beginning = None
-        raise ClosedError("the stream was closed before its first chunk came")
+        raise ClosedError("the stream was closed before its first chunk arrived")
 
     async def _send(self) -> None:
         self._response = self._unread = response = await self._attempts.send()
@@ -247,11 +247,11 @@ class GenerateContentStream:
             raise copy.copy(self._failure)
         if self._closed and not self._ended:
             raise ClosedError(
-                "the stream was closed before its end: what came is in stream.snapshot"
+                "the stream was closed before its end; what had arrived is in stream.snapshot"
             )
 
     def _leave(self, error: BaseException) -> None:
-        """Close the connection, and tell the error what had come."""
+        """Close the connection, and attach what had arrived to the error."""
         if isinstance(error, StopAsyncIteration):
             return
         self._closed = True
@@ -265,7 +265,7 @@ class GenerateContentStream:
 
 
 class TextStream:
-    """An async iterator of the text of a stream, made by ``stream.text_stream``."""
+    """An async iterator of the text of a stream; returned by ``stream.text_stream``."""
 
     def __init__(self, stream: AsyncIterator[GenerateContentResponse]) -> None:
         self._stream = stream
@@ -283,7 +283,7 @@ class TextStream:
 def _drain_then_raise(
     decoder: ChunkDecoder, error: StreamInterruptedError
 ) -> Iterator[GenerateContentResponse]:
-    """Yield what had come complete before the connection broke, then raise."""
+    """Yield the chunks that were complete when the connection broke, then raise."""
     error.__traceback__ = None
     with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
         yield from decoder.close()
@@ -291,4 +291,4 @@ def _drain_then_raise(
 
 
 def _busy() -> RuntimeError:
-    return RuntimeError("the stream is already being iterated, by another task")
+    return RuntimeError("the stream is already being read by another task")

@@ -1,6 +1,6 @@
-"""The one door to aiohttp: requests out, bytes in, foreign errors translated.
+"""The one door to aiohttp: sends requests, reads bytes, translates foreign errors.
 
-Nothing of aiohttp leaves this room, and nothing above it knows HTTP beyond status and headers.
+No aiohttp object leaves this module, and nothing above it knows HTTP beyond status and headers.
 """
 
 from __future__ import annotations
@@ -48,28 +48,32 @@ __all__ = ["Auth", "HTTPResponse", "Transport"]
 
 Auth = Literal["x-goog-api-key", "bearer"]
 
-# A server that answers with an error but does not finish it has said enough.
+# How long to read an error body that does not end; what has come by then is reported.
 _ERROR_BODY_SECONDS = 5.0
 
-# Of bytes larger than that, aiohttp warns; what it wants instead does not copy them.
+# aiohttp warns about larger bodies given as bytes; a BytesIO avoids the warning and the copy.
 _MAX_BYTES = 1 << 20
 
-# Whether the connection of this task's last request had served another one before.
+# Whether the last request of this task went out on a reused connection.
 _reused = ContextVar("_reused", default=False)
 
-_SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
+# The fields of errors that hold text from the server, which may echo the API key.
+_SERVER_FIELDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
+
+# Shorter keys are not redacted: no real key is this short, and their letters would match anywhere.
 _SHORTEST_KEY = 8
 
 
 class Transport:
-    """Sends requests to one base URL; bound to the event loop of its first request.
+    """Sends requests to one base URL, in the event loop of its first request.
 
     Args:
-        base_url: Without a slash at the end.
-        key: The API key; it is sent to this base URL only.
-        auth: The header it is sent in.
-        headers: Sent with every request.
-        session: The caller's session, used and never closed; None makes one on first use.
+        base_url: The base URL, without a trailing slash.
+        key: The API key, sent to this base URL only.
+        auth: The header that carries the key.
+        headers: Headers sent with every request.
+        session: The caller's session, which is never closed here. By default one is created on
+            first use.
     """
 
     def __init__(
@@ -96,26 +100,26 @@ class Transport:
 
     def __del__(self) -> None:
         if self._own_session and self._session is not None and not self._session.closed:
-            _drop(self._session)
+            _close_now(self._session)
 
     async def send(
         self, request: Request, timeouts: Timeouts, total_at: float | None, *, streamed: bool
     ) -> HTTPResponse:
-        """Send a request and return the response once its headers are there.
+        """Send a request and return the response as soon as its headers have arrived.
 
         Args:
-            request: What to send.
-            timeouts: How long to wait, in seconds.
-            total_at: The loop's time at which ``timeouts.total`` is over.
-            streamed: Whether chunks are awaited, or one response.
+            request: The request to send.
+            timeouts: The limits, in seconds.
+            total_at: The loop time at which ``timeouts.total`` expires, or None for no limit.
+            streamed: Whether the response is a stream of chunks or a single body.
 
         Raises:
-            APIStatusError: The status is no success.
-            APIConnectionError: No answer came.
-            APITimeoutError: None came in time.
+            APIStatusError: The status is not 2xx.
+            APIConnectionError: No response came.
+            APITimeoutError: No response came in time.
             ClosedError: The client is closed.
         """
-        session = self._session_here()
+        session = self._get_session()
         deadline = Deadline(timeouts, total_at, streamed=streamed)
         try:
             async with asyncio.timeout(deadline.seconds()):
@@ -128,40 +132,44 @@ class Transport:
             self.check_open()
             if isinstance(error, RuntimeError):
                 raise
-            raise self._no_response(error) from _strip_tracebacks(error)
+            raise self._connection_error(error) from _strip_tracebacks(error)
         received = HTTPResponse(response, deadline, self)
         self._responses.add(received)
-        if response.status // 100 != 2:  # noqa: PLR2004  any success
-            raise await self._failure(received, deadline.seconds())
+        if response.status // 100 != 2:  # noqa: PLR2004  2xx
+            raise await self._status_error(received, deadline.seconds())
         return received
 
     async def aclose(self) -> None:
-        """Close the session, if it is our own, and whatever still runs."""
+        """Close all open responses, and the session unless it is the caller's."""
         self.closed = True
-        for response in list(self._responses):  # aiohttp would leave their readers waiting
+        for response in list(self._responses):  # else their readers would go on waiting
             response.close()
         if self._own_session and self._session is not None:
             await self._session.close()
 
     def redact_key(self, error: CometGemError) -> None:
-        """Take the API key out of an error, where a server echoed it, and out of its frames."""
+        """Remove the API key from the fields of an error, where a server echoed it.
+
+        Its traceback and context are dropped as well, since their frames hold the key.
+        """
         error.__traceback__ = error.__context__ = None
-        for name in _SERVERS_WORDS & vars(error).keys():
+        for name in _SERVER_FIELDS & vars(error).keys():
             setattr(error, name, _redact(self._key, getattr(error, name)))
 
     async def _send(
         self, session: aiohttp.ClientSession, request: Request, timeouts: Timeouts
     ) -> aiohttp.ClientResponse:
-        """Post it; again, at once, where a kept connection turned out to be closed.
+        """Post the request; post it again at once if a reused connection turns out to be closed.
 
-        A server may close a connection that it has kept at any time, also while the next request
-        is on its way. That is no failure of this call, which its retry policy should count.
+        A server may close an idle connection at any time, even while the next request is on its
+        way. That is not a failure of this call, so the retry policy must not count it.
         """
         _reused.set(False)
         try:
             return await self._post(session, request, timeouts)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            begun = not isinstance(getattr(error, "message", ""), str)  # the head of an answer
+            # aiohttp puts the head of a response that had begun into ``message``.
+            begun = not isinstance(getattr(error, "message", ""), str)
             if begun or not _reused.get():
                 raise
         return await self._post(session, request, timeouts)
@@ -179,31 +187,31 @@ class Transport:
             timeout=_connect_timeout(timeouts.connect),
         )
 
-    def _session_here(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         self.check_open()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         self.check_loop()
         if self._session is None:
-            # No cookies: nobody asked.
+            # No cookies: the API uses none, and they would link calls to each other.
             self._session = aiohttp.ClientSession(
                 connector=_Connector(), cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._session
 
     def check_open(self) -> None:
-        """Raise ClosedError if nothing can be sent any more."""
+        """Raise ClosedError if the client or its session is closed."""
         if self.closed or (self._session is not None and self._session.closed):
-            raise ClosedError("the client is closed: make a new one")
+            raise ClosedError("the client is closed; create a new Client")
 
     def check_loop(self) -> None:
-        """Raise ConfigurationError in another event loop than that of the first request."""
+        """Raise ConfigurationError outside the event loop of the first request."""
         if asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError(
-                "the client was first used in another event loop: make one Client per loop"
+                "the client was first used in another event loop; create one Client per event loop"
             )
 
-    def _no_response(self, error: Exception) -> APIConnectionError:
+    def _connection_error(self, error: Exception) -> APIConnectionError:
         match error:
             case aiohttp.ClientConnectorDNSError():
                 what = "the host name was not found"
@@ -219,12 +227,12 @@ class Transport:
             case aiohttp.ServerDisconnectedError() | OSError():
                 what = "the connection was closed before the answer came"
             case aiohttp.ClientResponseError():
-                what = "the server's answer is no HTTP"
+                what = "the server's response is not valid HTTP"
             case _:
                 what = f"the request failed ({type(error).__name__})"
         return APIConnectionError(f"no response from {self._base_url}: {what}")
 
-    async def _failure(self, response: HTTPResponse, seconds: float | None) -> APIStatusError:
+    async def _status_error(self, response: HTTPResponse, seconds: float | None) -> APIStatusError:
         body = b""
         limit = _ERROR_BODY_SECONDS if seconds is None else min(seconds, _ERROR_BODY_SECONDS)
         try:
@@ -237,22 +245,22 @@ class Transport:
             response.status, response.headers, body[:MAX_ERROR_BODY], now=time.time()
         )
         location = response.headers.get("location")
-        if response.status // 100 == 3:  # noqa: PLR2004  any redirect
+        if response.status // 100 == 3:  # noqa: PLR2004  3xx
             error.message = (
-                f"redirects are not followed: the base URL {self._base_url} points to"
-                f" {location or 'nowhere'}; set base_url to the right one"
+                f"redirects are not followed: {self._base_url} points to"
+                f" {location or 'no location'}; set base_url to the final address"
             )
         return error
 
 
 class HTTPResponse:
-    """An answer whose headers have come, and whose body is being read.
+    """A response whose headers have arrived and whose body is being read.
 
     Attributes:
         status: The HTTP status.
         headers: The response headers, case-insensitive.
-        start_waiting: Begins the wait for the next chunk: if none comes in time, ``read`` raises.
-        stop_waiting: Ends the wait: a chunk is here.
+        start_waiting: Starts the wait for the next chunk; if it takes too long, ``read`` raises.
+        stop_waiting: Stops the wait, as a chunk has arrived.
     """
 
     def __init__(
@@ -270,26 +278,26 @@ class HTTPResponse:
 
     @property
     def request_id(self) -> str | None:
-        """The gateway's id of the request, or None."""
+        """The gateway's request id, or None."""
         return request_id(self.headers)
 
     @property
     def complete(self) -> bool:
-        """Whether all of the body has come, read or not."""
+        """Whether the entire body has arrived, even if it has not been read."""
         return self._response.content.is_eof()
 
     async def read(self) -> bytes:
-        """Return what has come of the body, b"" at its end.
+        """Return the bytes of the body that have arrived, or b"" at its end.
 
         Raises:
             StreamInterruptedError: The connection broke.
             APITimeoutError: The wait was too long.
-            ClosedError: The response or the client was closed meanwhile, or this is another
-                event loop.
+            ClosedError: The response or the client was closed in the meantime.
+            ConfigurationError: This is not the event loop of the first request.
         """
         try:
             data = await self._response.content.readany()
-        except Exception as error:  # noqa: BLE001  what can break here has no common root
+        except Exception as error:  # noqa: BLE001  the errors of a broken read have no common base
             self._transport.check_loop()
             if rest := self._unread():
                 return rest
@@ -306,12 +314,12 @@ class HTTPResponse:
         self._response.close()
 
     def _unread(self) -> bytes:
-        """Return what had come before the connection broke; ``readany`` would drop it."""
+        """Return what had arrived before the connection broke; ``readany`` would drop it."""
         content = self._response.content
         error = content.exception()
         if error is None or self._deadline.expired is not None or self._response.closed:
             return b""
-        content.set_exception(None)  # type: ignore[arg-type]  # public, as its buffer is not
+        content.set_exception(None)  # type: ignore[arg-type]  # its buffer is private, this is not
         rest = content.read_nowait()
         content.set_exception(error)
         return rest
@@ -320,15 +328,15 @@ class HTTPResponse:
         if self._deadline.expired is not None:
             return self._deadline.error()
         if self._transport.closed or self._response.closed:
-            return ClosedError("the stream was closed while its next chunk was awaited")
+            return ClosedError("the stream was closed while waiting for its next chunk")
         return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
 
 
 def _wake_if_lost(response: aiohttp.ClientResponse) -> None:
-    """Wake the reader of a connection that aiohttp dropped, over its framing, and told nobody."""
+    """Wake the reader of a connection that aiohttp has dropped silently for a framing error."""
     connection, content = response.connection, response.content
     if connection is not None and connection.closed and content.exception() is None:
-        content.set_exception(aiohttp.ClientPayloadError("the framing is broken"))
+        content.set_exception(aiohttp.ClientPayloadError("the response framing is not valid"))
 
 
 @lru_cache
@@ -337,10 +345,10 @@ def _connect_timeout(seconds: float | None) -> aiohttp.ClientTimeout:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes whether a connection had served before; aiohttp's traces tell, for 30 us a call."""
+    """Records whether a connection is reused; aiohttp's tracing would cost 30 us per call."""
 
     def __init__(self) -> None:
-        # No cap on connections: concurrency is the caller's.
+        # No cap on connections: the caller decides how many calls run at once.
         super().__init__(limit=0)
         self._served: weakref.WeakSet[object] = weakref.WeakSet()
 
@@ -359,7 +367,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _strip_tracebacks(error: Exception) -> Exception:
-    """Strip an error of frames: aiohttp keeps some errors, and so their frames, and the stream."""
+    """Remove tracebacks: aiohttp keeps some errors, whose frames would keep the stream alive."""
     inner: BaseException | None = error
     while inner is not None:
         inner.__traceback__ = None
@@ -369,7 +377,7 @@ def _strip_tracebacks(error: Exception) -> Exception:
 
 def _redact(key: str, value: Any) -> Any:
     match value:
-        case _ if len(key) < _SHORTEST_KEY:  # no real one, and its letters are everywhere
+        case _ if len(key) < _SHORTEST_KEY:
             return value
         case str():
             return value.replace(key, "***")
@@ -383,9 +391,9 @@ def _redact(key: str, value: Any) -> Any:
 
 
 def _environment_proxy(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an https URL.
+    """Return the proxy that the environment sets for an https URL, or None.
 
-    Plain http never goes through one, since the proxy would read the key.
+    Plain http never goes through a proxy, which could read the key.
     """
     url = urlsplit(base_url)
     if url.scheme != "https" or proxy_bypass(url.hostname or ""):
@@ -393,8 +401,8 @@ def _environment_proxy(base_url: str) -> str | None:
     return getproxies().get("https")
 
 
-def _drop(session: aiohttp.ClientSession) -> None:
-    """Close a session that was forgotten, without an await and without a warning."""
+def _close_now(session: aiohttp.ClientSession) -> None:
+    """Close a session that was never closed, without awaiting and without a warning."""
     connector = session.connector
     session.detach()
     if connector is not None:
