@@ -1,15 +1,15 @@
-"""Everything that cometgem raises on purpose, in one tree.
+"""All errors that cometgem raises on purpose, in one tree.
 
-Fields are stored, the sentence is built from them in ``__str__``. Every error pickles to the
-same class and fields; none holds the API key.
+Fields are stored; the message is built from them in ``__str__``. Every error can be pickled and
+keeps its class and fields. None of them holds the API key.
 
 ::
 
     CometGemError                    partial: merged response so far, or None
-    ├── ConfigurationError           (also ValueError) key, base URL, arguments that cannot work
-    ├── ClosedError            used after aclose(), or from another event loop
+    ├── ConfigurationError           (also ValueError) invalid key, base URL or argument
+    ├── ClosedError                  used after aclose()
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
-    │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts ran out
+    │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts expired
     ├── APIStatusError               status, code, reason, message, request_id, retry_after, ...
     │   ├── BadRequestError          400
     │   ├── AuthenticationError      401
@@ -17,19 +17,19 @@ same class and fields; none holds the API key.
     │   ├── NotFoundError            404
     │   ├── RateLimitError           429
     │   └── ServerError              5xx
-    ├── StreamError                  the stream ended badly after it had begun; chunks: how many
+    ├── StreamError                  the stream failed after it had begun; chunks: how many came
     │   ├── StreamInterruptedError   the connection broke
-    │   └── StreamTruncatedError     a clean end, but no finishReason and no blockReason had come
-    ├── ResponseDecodeError          not JSON, or not this shape: path, excerpt
+    │   └── StreamTruncatedError     a clean end without finishReason or blockReason
+    ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
     ├── EventTooLargeError           size, limit
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
-    │   ├── ToolArgumentsError       its arguments are not those that were declared; not run
-    │   ├── UnknownToolError         there is no such function
-    │   └── UnfinishedCallError      the call never came to its end; not run
-    └── TooManyRoundsError           the model goes on calling; rounds, turns
+    │   ├── ToolArgumentsError       the arguments do not match its signature; not run
+    │   ├── UnknownToolError         the model called a function that does not exist
+    │   └── UnfinishedCallError      the stream ended in the middle of the call; not run
+    └── TooManyRoundsError           the model keeps calling functions; rounds, turns
 
-    CometGemWarning                  (also UserWarning) what will hardly do what it is meant to
+    CometGemWarning                  (also UserWarning) probably not what was intended
 """
 
 from __future__ import annotations
@@ -80,16 +80,16 @@ def _restore(cls: type[CometGemError], fields: dict[str, object]) -> CometGemErr
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped: a server's words may not steer a terminal."""
+    """Escape control characters, so that text from a server cannot control a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class CometGemError(Exception):
-    """The root of all errors that cometgem raises on purpose.
+    """The base class of all errors that cometgem raises on purpose.
 
     Attributes:
-        message: What happened, in a sentence.
-        partial: All chunks that had arrived, merged, or None where none had.
+        message: What happened.
+        partial: All chunks that had arrived, merged, or None if there were none.
     """
 
     message: str
@@ -110,23 +110,23 @@ class CometGemError(Exception):
 
 
 class ConfigurationError(CometGemError, ValueError):
-    """A key, a base URL or an argument that can never work; nothing was sent."""
+    """A key, base URL or argument is not valid; nothing was sent."""
 
 
 class ClosedError(CometGemError):
-    """A client or a stream was used after ``aclose()``, or from another event loop."""
+    """A client or a stream was used after ``aclose()``."""
 
 
 class APIConnectionError(CometGemError):
-    """No response came: DNS, refused, TLS, or a reset before the headers."""
+    """No response came, because of DNS, a refused connection, TLS or a reset before the headers."""
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """A limit of ``Timeouts`` ran out.
+    """A limit of ``Timeouts`` expired.
 
     Attributes:
-        phase: Which limit.
-        seconds: Its value.
+        phase: The name of the limit.
+        seconds: The value of the limit.
         chunks: How many chunks had been handed out.
     """
 
@@ -142,27 +142,27 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         what = {
             "connect": f"no connection within {limit}",
             "first_chunk": f"no first chunk within {limit}",
-            "stall": f"nothing came for {limit}{after}",
-            "total": f"not done within {limit}{after}",
+            "stall": f"nothing arrived for {limit}{after}",
+            "total": f"not finished within {limit}{after}",
         }[self.phase]
         return f"{what}; Timeouts({self.phase}=...) sets this limit"
 
 
 class APIStatusError(CometGemError):
-    """The API answered with an error, as an HTTP status or inside a stream.
+    """The API returned an error, as an HTTP status or inside a stream.
 
     Attributes:
-        status: The HTTP status; for an error inside a stream, the one it would have had outside.
-        code: The error's own code: the gateway's ``code``, or Google's ``status`` name.
+        status: The HTTP status; for an error inside a stream, the equivalent HTTP status.
+        code: The error code: the gateway's ``code``, or the name in Google's ``status``.
         reason: The ``reason`` of Google's ``ErrorInfo``, such as ``API_KEY_INVALID``.
-        message: The server's words.
-        request_id: What the gateway's support asks for.
-        retry_after: Seconds the server wants to be left alone, if it said so.
-        details: Google's ``error.details``, as they came.
-        body: The first 64 KiB of the body, or the event.
+        message: The server's message.
+        request_id: The gateway's request id, for its support.
+        retry_after: How long the server asks to wait, in seconds, or None.
+        details: Google's ``error.details``, unchanged.
+        body: The first 64 KiB of the body or of the event.
     """
 
-    def __init__(  # noqa: PLR0913  the fields of an error answer
+    def __init__(  # noqa: PLR0913  the fields of an error response
         self,
         status: int,
         message: str,
@@ -199,29 +199,29 @@ class APIStatusError(CometGemError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the request is wrong; the message names the field."""
+    """400: the request is not valid; the message usually names the field."""
 
 
 class AuthenticationError(APIStatusError):
     """401: the key is missing or unknown."""
 
-    hint = "check the API key and that it belongs to this base URL"
+    hint = "check that the API key is correct and belongs to this base URL"
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this, or its quota is used up."""
+    """403: the key lacks permission, or its quota is used up."""
 
     hint = "check the key's permissions and balance"
 
 
 class NotFoundError(APIStatusError):
-    """404: no such model or path."""
+    """404: the model or the path does not exist."""
 
     hint = "check the model's name and the base URL"
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests or tokens in a given time."""
+    """429: too many requests or tokens in a period of time."""
 
     hint = "send fewer requests at a time, or raise RetryPolicy(attempts=...)"
 
@@ -231,11 +231,11 @@ class ServerError(APIStatusError):
 
 
 class StreamError(CometGemError):
-    """A stream ended badly after it had begun.
+    """A stream failed after it had begun.
 
     Attributes:
         chunks: How many chunks had been handed out; ``partial`` holds them merged.
-        request_id: What the gateway's support asks for.
+        request_id: The gateway's request id, for its support.
     """
 
     def __init__(
@@ -248,7 +248,7 @@ class StreamError(CometGemError):
     def __str__(self) -> str:
         sentence = f"{self.message} after {_count(self.chunks)}"
         if self.chunks:
-            sentence += "; what came is in error.partial"
+            sentence += "; what had arrived is in error.partial"
         if self.request_id:
             sentence += f" (request id: {self.request_id})"
         return printable(sentence)
@@ -259,16 +259,16 @@ class StreamInterruptedError(StreamError):
 
 
 class StreamTruncatedError(StreamError):
-    """The stream ended cleanly, but no finishReason and no blockReason had come."""
+    """The stream ended cleanly, but without a finishReason or blockReason."""
 
 
 class ResponseDecodeError(CometGemError):
-    """The server sent something that is not JSON, or not of this shape.
+    """The server sent something that is not JSON, or not of the expected shape.
 
     Attributes:
-        message: What was wrong with it.
-        path: Where, as a JSON path such as ``$.candidates[0]``; "" where it is no JSON.
-        excerpt: The first 200 characters of it.
+        message: What is wrong with it.
+        path: Where, as a JSON path such as ``$.candidates[0]``; "" if it is not JSON.
+        excerpt: Its first 200 characters.
     """
 
     def __init__(self, message: str, *, path: str = "", excerpt: str = "") -> None:
@@ -285,8 +285,8 @@ class EventTooLargeError(CometGemError):
     """One event or body was larger than ``max_event_size``.
 
     Attributes:
-        size: Bytes that had come when reading stopped.
-        limit: Bytes allowed.
+        size: The bytes read before giving up.
+        limit: The maximum size, in bytes.
     """
 
     def __init__(self, size: int, limit: int) -> None:
@@ -296,18 +296,18 @@ class EventTooLargeError(CometGemError):
 
     def __str__(self) -> str:
         return (
-            f"an event of at least {self.size:,} bytes came, expected no more than"
+            f"read an event of at least {self.size:,} bytes, expected no more than"
             f" {self.limit:,}; Client(max_event_size=...) sets this limit"
         )
 
 
 class ToolError(CometGemError):
-    """A function that the model called raised: its exception is the ``__cause__``.
+    """A function that the model called raised an exception, which is the ``__cause__``.
 
     Attributes:
-        call: What the model asked for.
-        turns: What the conversation had added so far, up to the model's turn with the call.
-        responses: The answers to other calls of that turn that were ready.
+        call: The model's call.
+        turns: The turns added so far, up to the model's turn with the call.
+        responses: The responses to other calls of that turn that were ready.
     """
 
     def __init__(self, call: FunctionCall, message: str = "") -> None:
@@ -324,7 +324,7 @@ class ToolTimeoutError(ToolError, TimeoutError):
     """A function took longer than its ``FunctionTool(timeout=...)`` allows.
 
     Attributes:
-        seconds: The limit.
+        seconds: The limit, in seconds.
     """
 
     def __init__(self, call: FunctionCall, seconds: float) -> None:
@@ -333,23 +333,24 @@ class ToolTimeoutError(ToolError, TimeoutError):
 
     def __str__(self) -> str:
         return printable(
-            f"the tool {self.call.name!r} was not done within {self.seconds:g} s;"
+            f"the tool {self.call.name!r} did not finish within {self.seconds:g} s;"
             " FunctionTool(timeout=...) sets this limit"
         )
 
 
 class ToolArgumentsError(ToolError):
-    """The model's arguments are not those that were declared; the function was not run."""
+    """The model's arguments do not match the function's signature; it was not run."""
 
     def __str__(self) -> str:
-        return printable(f"the tool {self.call.name!r} got other arguments: {self.message}")
+        name = self.call.name
+        return printable(f"arguments for tool {name!r} do not match its signature: {self.message}")
 
 
 class UnknownToolError(ToolError):
-    """The model called a function that it was not given.
+    """The model called a function that does not exist.
 
     Attributes:
-        known: The names of those that it was.
+        known: The names of the available functions.
     """
 
     def __init__(self, call: FunctionCall, known: Sequence[str]) -> None:
@@ -358,22 +359,22 @@ class UnknownToolError(ToolError):
 
     def __str__(self) -> str:
         known = ", ".join(map(repr, self.known)) or "none"
-        return printable(f"there is no tool {self.call.name!r} to run; there are: {known}")
+        return printable(f"unknown tool {self.call.name!r}; available tools: {known}")
 
 
 class UnfinishedCallError(ToolError):
     """The stream ended in the middle of a call; the function was not run."""
 
     def __str__(self) -> str:
-        return printable(f"the call of {self.call.name!r} never came to its end: it was not run")
+        return printable(f"the call of tool {self.call.name!r} was cut off; the tool was not run")
 
 
 class TooManyRoundsError(CometGemError):
-    """The model still called functions after as many rounds as ``max_rounds`` allows.
+    """The model was still calling functions after ``max_rounds`` rounds.
 
     Attributes:
         rounds: The limit.
-        turns: What the conversation had added so far.
+        turns: The turns added so far.
     """
 
     def __init__(self, rounds: int) -> None:
@@ -383,11 +384,11 @@ class TooManyRoundsError(CometGemError):
 
     def __str__(self) -> str:
         limit = "max_rounds=... sets this limit"
-        return f"the model still calls tools after {self.rounds} rounds; {limit}"
+        return f"the model was still calling tools after {self.rounds} rounds; {limit}"
 
 
 class CometGemWarning(UserWarning):
-    """Something will hardly do what it is meant to; it was sent all the same."""
+    """Something will probably not have the intended effect; it was sent anyway."""
 
 
 def _count(chunks: int) -> str:

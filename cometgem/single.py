@@ -1,4 +1,4 @@
-"""One response for one request."""
+"""A single call: one request, one complete response."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cometgem.response.merge import ResponseMerger
 
 if TYPE_CHECKING:
     from cometgem.http.attempts import Attempts
-    from cometgem.http.transport import HTTPResponse
+    from cometgem.http.response import HTTPResponse
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["SingleCall"]
 
 
 class SingleCall:
-    """Sends a request and reads its one response; a stream in its place is merged.
+    """Sends a request and reads its response; if the server streams instead, chunks are merged.
 
     Args:
-        attempts: Send the request.
-        max_size: Bytes that the response may hold.
+        attempts: Sends the request.
+        max_size: The maximum size of the response, in bytes.
     """
 
     def __init__(self, attempts: Attempts, max_size: int) -> None:
@@ -50,7 +50,7 @@ class SingleCall:
         self._chunks, self._response = chunks, None
         self._response = response = await self._attempts.send()
         decoder = ChunkDecoder(self._max_size, response.headers)
-        if not response.complete:  # as most are: a timer would be a twentieth of the call's cost
+        if not response.complete:  # most are; a timer would add 5 % to the cost of the call
             response.start_waiting()
         try:
             while data := await response.read():
@@ -69,7 +69,7 @@ def _only_response(
     chunks: list[GenerateContentResponse], *, streamed: bool
 ) -> GenerateContentResponse:
     if not chunks:
-        raise ResponseDecodeError("the server sent no response", excerpt="")
+        raise ResponseDecodeError("the server sent an empty response", excerpt="")
     if len(chunks) == 1 and not streamed:
         return chunks[0]
     merger = _merge(chunks)

@@ -1,8 +1,8 @@
-"""A streamed response: chunks as they come, merged as they go, closed as it is left.
+"""A streamed response: hands out chunks as they arrive, merges them, and closes when it is left.
 
-Laws: iterating awaits nothing while a chunk is at hand; there is no task, queue or cancel scope
-behind a stream that is being iterated; no error that it has raised is kept with its traceback,
-since the cycle would keep a dropped stream, and its connection, alive.
+Laws: iterating does not await while a decoded chunk is available; a stream that is being iterated
+has no task, queue or cancel scope; no error is kept together with its traceback, since that cycle
+would keep a dropped stream, and its connection, alive.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cometgem.http.attempts import Attempts
-    from cometgem.http.transport import HTTPResponse
+    from cometgem.http.response import HTTPResponse
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["GenerateContentStream"]
 
-_CLOSED = "the stream was closed before its end: what came is in stream.snapshot"
-_CLOSED_EARLY = "the stream was closed before its first chunk came"
+_CLOSED = "the stream was closed before its end; what had arrived is in stream.snapshot"
+_CLOSED_EARLY = "the stream was closed before its first chunk arrived"
 _CANCELLED = (
     "the stream was closed because the task that waited for its next chunk was cancelled, as"
-    " asyncio.wait_for() and asyncio.timeout() do: what came is in stream.snapshot; to notice"
-    " silences without closing the stream, use stream.heartbeat(seconds)"
+    " asyncio.wait_for() and asyncio.timeout() do; what had arrived is in stream.snapshot. To"
+    " notice silences without closing the stream, use stream.heartbeat(seconds)"
 )
 
 
 class GenerateContentStream:
-    """An async iterator of chunks. Nothing is sent before it is opened, entered or iterated.
+    """An async iterator of chunks. The request is sent once it is opened, entered or iterated.
 
-    Leave it as you like: ``break``, an exception, cancellation, ``del`` or the end of ``async
-    with`` close the connection at once, so the server stops generating.
+    Leaving it closes the connection at once, so the server stops generating: by ``break``, an
+    exception, cancellation, ``del`` or the end of ``async with``.
 
     Example::
 
@@ -123,11 +123,11 @@ class GenerateContentStream:
         return chunk
 
     async def open(self) -> None:
-        """Send the request and wait for the status and the headers; once is enough.
+        """Send the request and wait for the status and headers; does nothing if already open.
 
         Raises:
-            APIStatusError: The API refused.
-            APIConnectionError: No answer came.
+            APIStatusError: The API returned an error.
+            APIConnectionError: No response came, or none in time.
             ClosedError: The stream or its client is closed.
         """
         if self._waiting:
@@ -144,7 +144,7 @@ class GenerateContentStream:
             self._waiting = False
 
     async def aclose(self) -> None:
-        """Close the connection; the chunks so far stay in ``snapshot``.
+        """Close the connection; the chunks so far stay available in ``snapshot``.
 
         A task that waits for the next chunk gets ClosedError. Closing twice, or after the end,
         does nothing. May be called from any thread.
@@ -161,10 +161,10 @@ class GenerateContentStream:
         self._attempts.interrupt(reason)
 
     async def get_final_response(self) -> GenerateContentResponse:
-        """Read what is left and return all chunks merged into one response.
+        """Read the remaining chunks and return all chunks merged into one response.
 
         Raises:
-            CometGemError: As iterating does; ``partial`` holds what came.
+            CometGemError: As in iteration; ``partial`` holds what had arrived.
         """
         async for _ in self:
             pass
@@ -172,7 +172,7 @@ class GenerateContentStream:
 
     @property
     def snapshot(self) -> GenerateContentResponse:
-        """The chunks handed out so far, merged; later ones do not change it."""
+        """The chunks handed out so far, merged; later chunks do not change it."""
         return self._merger.response()
 
     @property
@@ -208,17 +208,17 @@ class GenerateContentStream:
 
     @property
     def status(self) -> int:
-        """The HTTP status; known once the stream is open, before that a RuntimeError."""
+        """The HTTP status; RuntimeError until the stream is open."""
         return self._opened().status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response headers, case-insensitive; known once the stream is open."""
+        """The response headers, case-insensitive; RuntimeError until the stream is open."""
         return self._opened().headers
 
     @property
     def request_id(self) -> str | None:
-        """What the gateway's support asks for; known once the stream is open."""
+        """The gateway's request id, for its support; RuntimeError until the stream is open."""
         return self._opened().request_id
 
     def _opened(self) -> HTTPResponse:
@@ -297,7 +297,7 @@ class GenerateContentStream:
             return True
 
     def _leave(self, error: BaseException) -> None:
-        """Close the connection, and tell the error what had come."""
+        """Close the connection, and attach what had arrived to the error."""
         if isinstance(error, StopAsyncIteration):
             return
         self._closed = _CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED
@@ -314,7 +314,7 @@ class GenerateContentStream:
 def _drain_then_raise(
     decoder: ChunkDecoder, error: StreamInterruptedError
 ) -> Iterator[GenerateContentResponse]:
-    """Yield what had come complete before the connection broke, then raise."""
+    """Yield the chunks that were complete when the connection broke, then raise."""
     error.__traceback__ = None
     with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
         yield from decoder.close()
@@ -322,4 +322,4 @@ def _drain_then_raise(
 
 
 def _busy() -> RuntimeError:
-    return RuntimeError("the stream is already being iterated, by another task")
+    return RuntimeError("the stream is already being read by another task")

@@ -51,7 +51,11 @@ DOORS = {
 
 # Narrower than a room: of `http/` only the transport opens the door to aiohttp.
 ONE_FILE = {
-    ("http", "aiohttp"): {"cometgem.http.transport", "cometgem.http.connections"},
+    ("http", "aiohttp"): {
+        "cometgem.http.transport",
+        "cometgem.http.connections",
+        "cometgem.http.response",
+    },
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},

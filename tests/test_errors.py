@@ -85,19 +85,19 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         APITimeoutError("stall", 300, chunks=2),
         OSError,
-        "nothing came for 300 s after 2 chunks; Timeouts(stall=...) sets this limit",
+        "nothing arrived for 300 s after 2 chunks; Timeouts(stall=...) sets this limit",
         timeout("stall", 300, 2),
     ),
     (
         APITimeoutError("total", 60, chunks=1),
         TimeoutError,
-        "not done within 60 s after 1 chunk; Timeouts(total=...) sets this limit",
+        "not finished within 60 s after 1 chunk; Timeouts(total=...) sets this limit",
         timeout("total", 60, 1),
     ),
     (
         APITimeoutError("total", 60),
         TimeoutError,
-        "not done within 60 s; Timeouts(total=...) sets this limit",
+        "not finished within 60 s; Timeouts(total=...) sets this limit",
         timeout("total", 60),
     ),
     (APIStatusError(418, "m"), CometGemError, "418: m", status(418, "m")),
@@ -110,7 +110,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         AuthenticationError(401, "m", code="401", reason="401"),
         APIStatusError,
-        "401: m; check the API key and that it belongs to this base URL",
+        "401: m; check that the API key is correct and belongs to this base URL",
         status(401, "m", code="401", reason="401"),
     ),
     (
@@ -158,13 +158,13 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         StreamInterruptedError("it broke", chunks=1, request_id="id-1"),
         StreamError,
-        "it broke after 1 chunk; what came is in error.partial (request id: id-1)",
+        "it broke after 1 chunk; what had arrived is in error.partial (request id: id-1)",
         ended("it broke", 1, "id-1"),
     ),
     (
         StreamTruncatedError("it ended", chunks=2),
         StreamError,
-        "it ended after 2 chunks; what came is in error.partial",
+        "it ended after 2 chunks; what had arrived is in error.partial",
         ended("it ended", 2),
     ),
     (
@@ -182,44 +182,44 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         EventTooLargeError(67108865, 67108864),
         CometGemError,
-        f"an event of at least 67,108,865 bytes came, expected no more than 67,108,864; {LIMIT}",
+        f"read an event of at least 67,108,865 bytes, expected no more than 67,108,864; {LIMIT}",
         {"message": "", "size": 67108865, "limit": 67108864},
     ),
     (ToolError(CALL, "raised"), CometGemError, "the tool 'f' raised", called(message="raised")),
     (
         ToolTimeoutError(CALL, 1.5),
         TimeoutError,
-        "the tool 'f' was not done within 1.5 s; FunctionTool(timeout=...) sets this limit",
+        "the tool 'f' did not finish within 1.5 s; FunctionTool(timeout=...) sets this limit",
         called(seconds=1.5),
     ),
     (
         ToolArgumentsError(CALL, "Expected `int` - at `$.x`"),
         ToolError,
-        "the tool 'f' got other arguments: Expected `int` - at `$.x`",
+        "arguments for tool 'f' do not match its signature: Expected `int` - at `$.x`",
         called(message="Expected `int` - at `$.x`"),
     ),
     (
         UnknownToolError(CALL, ["g", "h"]),
         ToolError,
-        "there is no tool 'f' to run; there are: 'g', 'h'",
+        "unknown tool 'f'; available tools: 'g', 'h'",
         called(known=["g", "h"]),
     ),
     (
         UnknownToolError(CALL, ()),
         ToolError,
-        "there is no tool 'f' to run; there are: none",
+        "unknown tool 'f'; available tools: none",
         called(known=[]),
     ),
     (
         UnfinishedCallError(CALL),
         ToolError,
-        "the call of 'f' never came to its end: it was not run",
+        "the call of tool 'f' was cut off; the tool was not run",
         called(),
     ),
     (
         TooManyRoundsError(10),
         CometGemError,
-        "the model still calls tools after 10 rounds; max_rounds=... sets this limit",
+        "the model was still calling tools after 10 rounds; max_rounds=... sets this limit",
         {"message": "", "rounds": 10, "turns": []},
     ),
 ]

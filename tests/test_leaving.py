@@ -69,7 +69,7 @@ async def test_closed_by_another_task_while_it_is_opened(fake_server: FakeServer
         task = asyncio.create_task(stream.open())
         request = await fake_server.wait_request()
         await stream.aclose()
-        with pytest.raises(ClosedError, match="before its first chunk"):
+        with pytest.raises(ClosedError, match="before its first chunk arrived"):
             await task
         await request.wait_gone()
 

@@ -299,7 +299,7 @@ async def test_two_tasks_on_one_stream(client: Client, fake_server: FakeServer) 
     first = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     for wrong in (anext(stream), stream.open()):
-        with pytest.raises(RuntimeError, match="already being iterated"):
+        with pytest.raises(RuntimeError, match="already being read"):
             await wrong
     await stream.aclose()
     with pytest.raises(ClosedError):

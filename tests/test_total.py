@@ -87,7 +87,7 @@ async def test_the_connection_is_closed_while_the_caller_is_busy(
     stream = client.stream_generate_content(MODEL, "Hi")
     await anext(stream)
     await fake_server.requests[0].wait_gone()  # nobody has asked for the next chunk
-    with pytest.raises(APITimeoutError, match=r"not done within 0\.3 s"):
+    with pytest.raises(APITimeoutError, match=r"not finished within 0\.3 s"):
         await anext(stream)
 
 

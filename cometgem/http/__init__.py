@@ -1,1 +1,1 @@
-"""Requests are sent and bytes are read: the one door to aiohttp, with timeouts and retries."""
+"""Sends requests and reads bytes, with timeouts and retries; the only room that uses aiohttp."""

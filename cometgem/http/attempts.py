@@ -1,4 +1,4 @@
-"""One call's request, sent as often as its retry policy allows."""
+"""The attempts of one call: its request, sent as often as the retry policy allows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from cometgem.http.interrupt import Interrupt
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cometgem.http.response import HTTPResponse
     from cometgem.http.retry import RetryPolicy
     from cometgem.http.timeouts import Timeouts
-    from cometgem.http.transport import Closable, HTTPResponse, Transport
+    from cometgem.http.transport import Closable, Transport
     from cometgem.request.build import Request
     from cometgem.response.merge import ResponseMerger
 
@@ -25,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class Attempts:
-    """The attempts of one call; counted, and bound by its total time."""
+    """Sends the request of one call, counts the attempts and keeps to the call's total time."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Attempts:
     async def send(self) -> HTTPResponse:
         """Send the request once."""
         if self._request is None:
-            raise RuntimeError("nothing is sent after the first chunk")
+            raise RuntimeError("the request cannot be sent again after the first chunk")
         if self._sent == 0 and self._timeouts.total is not None:
             self.total_at = asyncio.get_running_loop().time() + self._timeouts.total
         self._sent += 1
@@ -63,7 +64,7 @@ class Attempts:
         return response
 
     async def run(self, once: Callable[[], Awaitable[_T]]) -> _T:
-        """Do it, and do it again after a failure that may pass, as the policy says."""
+        """Run ``once``, and run it again after transient errors, as the retry policy allows."""
         while True:
             try:
                 return await once()
@@ -93,7 +94,7 @@ class Attempts:
             raise APITimeoutError("total", self._timeouts.total or 0.0)
 
     def forget_request(self) -> None:
-        """Let the request go, which may be megabytes: after the first chunk none is sent again."""
+        """Release the request, which may hold megabytes; after a chunk it is not sent again."""
         self._request = None
 
     def describe(
@@ -104,13 +105,13 @@ class Attempts:
         *,
         handed_out: int = 0,
     ) -> None:
-        """Attach to an error what had arrived, and take the API key out of it.
+        """Attach what had arrived to an error, and remove the API key from it.
 
         Args:
-            error: About to be raised to the caller.
-            merger: The chunks of the attempt that failed.
-            response: The attempt's response, or None where no headers came.
-            handed_out: How many chunks the caller has been given.
+            error: The error that is about to be raised to the caller.
+            merger: Holds the chunks of the attempt that failed.
+            response: The response of that attempt, or None if no headers came.
+            handed_out: How many chunks the caller has received.
         """
         self._transport.redact_key(error)
         if merger.chunks:

@@ -8,6 +8,8 @@ import weakref
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -15,7 +17,14 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["KeptConnections", "Slots", "free_descriptors", "new_only", "reused"]
+__all__ = [
+    "KeptConnections",
+    "Slots",
+    "environment_proxy",
+    "free_descriptors",
+    "new_only",
+    "reused",
+]
 
 # For name resolution, files of the program, and connections that are just being closed.
 _RESERVE = 48
@@ -84,6 +93,17 @@ class KeptConnections(aiohttp.TCPConnector):
                 reused.set(True)
                 return connection
             connection.close()
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment sets for an https URL, or None.
+
+    Plain http never goes through a proxy, which could read the key.
+    """
+    url = urlsplit(base_url)
+    if url.scheme != "https" or proxy_bypass(url.hostname or ""):
+        return None
+    return getproxies().get("https")
 
 
 def free_descriptors() -> int | None:

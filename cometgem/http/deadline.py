@@ -1,8 +1,8 @@
-"""When a wait is over: one timer a stream, which looks at the wait from time to time.
+"""Timeouts of one attempt: one polling timer per stream instead of one per read.
 
-``asyncio.timeout()`` would arm and cancel a timer for every read, and even a look at the clock
-for every read would be a tenth of what a chunk costs. So a wait is counted from the first look
-that finds it.
+``asyncio.timeout()`` would arm and cancel a timer for every read, and even reading the clock for
+every read would be a tenth of the cost of a chunk. So a wait is measured from the first poll that
+finds it in progress.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Deadline"]
 
-# Seconds from one look at a wait to the next, at most; a wait may last so much longer.
+# The longest interval between two polls, in seconds; a timeout may be noticed this much late.
 _CHECK_EVERY = 1.0
 
-# Looks within ``timeouts.stall``, at least.
-_CHECKS = 20
+# The least number of polls within ``timeouts.stall``, so that short limits are not overrun by much.
+_MIN_CHECKS = 20
 
 
 class Deadline:
-    """Limits the waits of one attempt, from the sending of the request on.
+    """Limits the waits of one attempt, starting when the request is sent.
 
     Args:
-        timeouts: The limits.
-        total_at: The loop's time at which ``timeouts.total`` is over.
-        streamed: Whether chunks are awaited, or one response.
+        timeouts: The limits, in seconds.
+        total_at: The loop time at which ``timeouts.total`` expires; infinity is no limit.
+        streamed: Whether the response is a stream of chunks or a single body.
 
     Attributes:
-        expired: The limit that ran out, or None.
-        on_expiry: Called then.
-        on_check: Called once in a while during a wait, which may be in vain.
+        expired: The limit that expired, or None.
+        on_expiry: Called when a limit expires.
+        on_check: Called at each poll of a wait that has not expired, to detect a lost connection.
     """
 
     def __init__(self, timeouts: Timeouts, total_at: float, *, streamed: bool) -> None:
@@ -52,26 +52,26 @@ class Deadline:
         limit = timeouts.first if streamed else timeouts.stall
         self._first_at: float | None = math.inf if limit is None else self._loop.time() + limit
         self._stall = math.inf if timeouts.stall is None else timeouts.stall
-        self._check_every = min(_CHECK_EVERY, self._stall / _CHECKS)
-        self._since: float | None = None  # when the present wait was first seen
+        self._check_every = min(_CHECK_EVERY, self._stall / _MIN_CHECKS)
+        self._since: float | None = None  # loop time of the first poll of the current wait
         self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
         self._total_timer: asyncio.TimerHandle | None = None
 
     def seconds(self) -> float | None:
-        """Return the seconds left until the response has to be there; None if no limit."""
+        """Return the seconds left for the response to arrive, or None if there is no limit."""
         at = min(self._first_at or 0.0, self._total_at)
         return None if at == math.inf else max(0.0, at - self._loop.time())
 
     def start(self) -> None:
-        """Begin the wait for the next chunk; the first one's began with the request."""
+        """Start waiting for the next chunk; the wait for the first one started with the request."""
         self._since = None
         self._waiting = True
         if self._timer is None:
             self._arm()
 
     def stop(self) -> None:
-        """A chunk is here: the time until the next wait is the caller's."""
+        """Stop waiting: a chunk has arrived, and the time until the next wait is the caller's."""
         self._first_at = None
         self._waiting = False
 
@@ -81,7 +81,7 @@ class Deadline:
             self._total_timer = self._loop.call_at(self._total_at, self._expire, "total")
 
     def cancel(self) -> None:
-        """Forget the timers."""
+        """Cancel the timers."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -95,9 +95,9 @@ class Deadline:
             self.on_expiry()
 
     def error(self) -> APITimeoutError:
-        """Return the error for the limit that has run out."""
+        """Return the error for the limit that expired."""
         if self.expired is None:
-            self.expired = self._nearest()
+            self.expired = self._first_to_expire()
         limits = {
             "total": self._timeouts.total,
             "first_chunk": self._timeouts.first,
@@ -105,19 +105,19 @@ class Deadline:
         }
         return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
 
-    def _nearest(self) -> TimeoutPhase:
-        """Return the limit that is over first; the clock cannot tell: timers fire early, too."""
-        if self._over_at(self._loop.time()) == self._total_at:
+    def _first_to_expire(self) -> TimeoutPhase:
+        """Return the first limit to expire, compared by deadline, since timers may fire early."""
+        if self._expires_at(self._loop.time()) == self._total_at:
             return "total"
         return "first_chunk" if self._streamed and self._first_at is not None else "stall"
 
     def _arm(self) -> None:
         now = self._loop.time()
-        at = max(now, min(self._over_at(now), now + self._check_every))
+        at = max(now, min(self._expires_at(now), now + self._check_every))
         self._timer = self._loop.call_at(at, self._check)
 
-    def _over_at(self, now: float) -> float:
-        """Return the loop's time at which the present wait is over."""
+    def _expires_at(self, now: float) -> float:
+        """Return the loop time at which the current wait expires."""
         if self._first_at is not None:
             return min(self._first_at, self._total_at)
         if self._since is None:
@@ -129,7 +129,7 @@ class Deadline:
         if not self._waiting:
             return
         now = self._loop.time()
-        if now < self._over_at(now):
+        if now < self._expires_at(now):
             self._arm()
             self.on_check()
             return

@@ -1,4 +1,4 @@
-"""Whether to try again, and after how long. Pure: jitter is passed in."""
+"""Whether to send a request again, and after how long. Pure: jitter is passed in."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ __all__ = ["RetryPolicy"]
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 
-# The gateway answers a missing field with 500 and an unknown model with 503: both are permanent.
+# The gateway reports a missing field as 500 and an unknown model as 503; both are permanent.
 _PERMANENT = frozenset({(500, "invalid_request"), (503, "model_not_found")})
 
 
 class RetryPolicy(Struct, frozen=True):
     """How often a request is sent, and how long to wait in between.
 
-    Waits grow exponentially with full jitter: a random part of ``initial * 2**n`` seconds, at
-    most ``maximum``. A server that asks for a longer wait than that is obeyed up to ``maximum``;
-    beyond it the error is raised with ``retry_after`` set. Nothing is sent again once a chunk
+    Waits grow exponentially with full jitter: a random fraction of ``initial * 2**n`` seconds, at
+    most ``maximum``. If the server asks for a longer wait, it is honored up to ``maximum``; beyond
+    that the error is raised at once, with ``retry_after`` set. Nothing is sent again once a chunk
     has been handed out.
 
     Args:
-        attempts: Requests in all; 1 turns retries off. One on a kept connection that turned out to
-            be closed is not counted: it is sent again at once, on a new one.
-        initial: Seconds, the bound of the first wait.
-        maximum: Seconds, the bound of every wait.
+        attempts: The total number of requests; 1 turns retries off. A request on a reused
+            connection that turns out to be closed is not counted: it is sent again at once, on
+            a new connection.
+        initial: The upper bound of the first wait, in seconds.
+        maximum: The upper bound of every wait, in seconds.
 
     Raises:
-        ConfigurationError: ``attempts`` below 1, or a negative time.
+        ConfigurationError: ``attempts`` is below 1, or a time is negative.
     """
 
     attempts: int = 3
@@ -46,20 +47,20 @@ class RetryPolicy(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ConfigurationError(
-                f"RetryPolicy(attempts={self.attempts}) would send nothing; give 1 or more"
+                f"RetryPolicy(attempts={self.attempts}) would send nothing; use at least 1"
             )
         if not (self.initial >= 0 and self.maximum >= 0):
             raise ConfigurationError(
                 f"RetryPolicy(initial={self.initial}, maximum={self.maximum}):"
-                " times are seconds, 0 or more"
+                " times must be 0 seconds or more"
             )
 
     def delay(self, error: CometGemError, attempt: int, jitter: float) -> float | None:
         """Return the seconds to wait before sending again, or None to give up.
 
         Args:
-            error: What the attempt ended with.
-            attempt: How many requests have been sent, from 1.
+            error: The error that ended the attempt.
+            attempt: How many requests have been sent, counting from 1.
             jitter: A random number from 0 to 1.
         """
         if attempt >= self.attempts or not _transient(error):

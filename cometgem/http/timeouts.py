@@ -1,4 +1,4 @@
-"""How long to wait for what. Only the numbers: the clock is further up."""
+"""The limits of a call, as numbers; ``deadline`` and ``transport`` enforce them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ __all__ = ["Timeouts"]
 
 
 class Timeouts(Struct, frozen=True):
-    """Limits in seconds; None is no limit.
+    """Time limits in seconds; None means no limit.
 
     Args:
         connect: DNS, TCP and TLS of one attempt.
-        stall: The longest wait for the next chunk, noticed up to a second late, or a twentieth of
-            the limit if that is less. Keep-alive comments are no chunks. Of a single call, the
-            wait for the response.
-        first_chunk: The wait for the first chunk, from sending the request; None: as ``stall``.
-        total: Everything, with retries and the caller's own time between chunks.
+        stall: The longest wait for the next chunk, or for the response of a single call.
+            Keep-alive comments do not count as chunks. A stall is noticed late by at most one
+            second or a twentieth of the limit, whichever is less.
+        first_chunk: The longest wait for the first chunk, from sending the request. Defaults to
+            ``stall``.
+        total: The whole call, including retries and the caller's own time between chunks.
 
     Raises:
-        ConfigurationError: A limit that is not above 0.
+        ConfigurationError: A limit is not above 0.
     """
 
     connect: float | None = 10.0
@@ -36,10 +37,10 @@ class Timeouts(Struct, frozen=True):
             limit = getattr(self, name)
             if limit is not None and not 0 < limit < math.inf:
                 raise ConfigurationError(
-                    f"Timeouts({name}={limit}): give seconds above 0, or None for no limit"
+                    f"Timeouts({name}={limit}): use seconds above 0, or None for no limit"
                 )
 
     @property
     def first(self) -> float | None:
-        """Seconds to wait for the first chunk."""
+        """The limit for the first chunk, in seconds."""
         return self.stall if self.first_chunk is None else self.first_chunk

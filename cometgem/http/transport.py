@@ -1,6 +1,6 @@
-"""The one door to aiohttp: requests out, bytes in, foreign errors translated.
+"""The one door to aiohttp: sends requests, reads bytes, translates foreign errors.
 
-Nothing of aiohttp leaves this room, and nothing above it knows HTTP beyond status and headers.
+No aiohttp object leaves this module, and nothing above it knows HTTP beyond status and headers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import ssl
 import time
 import weakref
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import aiohttp
 from yarl import URL
@@ -28,12 +26,20 @@ from cometgem.errors import (
     ClosedError,
     CometGemError,
     ConfigurationError,
-    StreamInterruptedError,
 )
-from cometgem.http.connections import KeptConnections, Slots, free_descriptors, new_only, reused
+from cometgem.http.connections import (
+    KeptConnections,
+    Slots,
+    environment_proxy,
+    free_descriptors,
+    new_only,
+    reused,
+)
 from cometgem.http.deadline import Deadline
+from cometgem.http.redact import redact_key, strip_tracebacks
+from cometgem.http.response import CLIENT_CLOSED, HTTPResponse
 from cometgem.request.address import Key
-from cometgem.response.failure import MAX_ERROR_BODY, request_id, status_failure
+from cometgem.response.failure import MAX_ERROR_BODY, status_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,21 +48,15 @@ if TYPE_CHECKING:
     from cometgem.http.timeouts import Timeouts
     from cometgem.request.build import Request
 
-__all__ = ["Auth", "HTTPResponse", "Transport"]
+__all__ = ["Auth", "Closable", "Transport"]
 
 Auth = Literal["x-goog-api-key", "bearer"]
 
-# A server that answers with an error but does not finish it has said enough.
+# How long to read an error body that does not end; what has come by then is reported.
 _ERROR_BODY_SECONDS = 5.0
 
-# Of bytes larger than that, aiohttp warns; what it wants instead does not copy them.
+# aiohttp warns about larger bodies given as bytes; a BytesIO avoids the warning and the copy.
 _MAX_BYTES = 1 << 20
-
-_SERVERS_WORDS = {"message", "code", "reason", "request_id", "details", "body", "excerpt"}
-_SHORTEST_KEY = 8
-
-
-_CLIENT_CLOSED = "the client is closed: make a new one"
 
 
 class Closable(Protocol):
@@ -67,16 +67,17 @@ class Closable(Protocol):
 
 
 class Transport:
-    """Sends requests to one base URL; bound to the event loop of its first request.
+    """Sends requests to one base URL, in the event loop of its first request.
 
     Args:
-        base_url: Without a slash at the end.
-        key: The API key; it is sent to this base URL only.
-        auth: The header it is sent in.
-        headers: Sent with every request.
-        session: The caller's session, used and never closed; None makes one on first use.
-        max_connections: How many requests may have a connection at the same time; None is as many
-            as this process may still open when it sends the first.
+        base_url: The base URL, without a trailing slash.
+        key: The API key, sent to this base URL only.
+        auth: The header that carries the key.
+        headers: Headers sent with every request.
+        session: The caller's session, which is never closed here. By default one is created on
+            first use.
+        max_connections: How many requests may have a connection at the same time. Defaults to as
+            many as this process may still open when it sends the first.
     """
 
     def __init__(  # noqa: PLR0913  one a line of the docstring
@@ -100,14 +101,14 @@ class Transport:
         self._session = session
         self._own_session = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._proxy = _environment_proxy(base_url) if session is None else None
+        self._proxy = environment_proxy(base_url) if session is None else None
         self._max_connections = max_connections
         self._slots = Slots(None)
         self._calls: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def __del__(self) -> None:
         if self._own_session and self._session is not None and not self._session.closed:
-            self.run_in_loop(partial(_drop, self._session))
+            self.run_in_loop(partial(_close_now, self._session))
 
     async def send(
         self,
@@ -118,22 +119,22 @@ class Transport:
         *,
         streamed: bool,
     ) -> HTTPResponse:
-        """Send a request and return the response once its headers are there.
+        """Send a request and return the response as soon as its headers have arrived.
 
         Args:
-            request: What to send.
-            timeouts: How long to wait, in seconds.
-            total_at: The loop's time at which ``timeouts.total`` is over.
+            request: The request to send.
+            timeouts: The limits, in seconds.
+            total_at: The loop time at which ``timeouts.total`` expires; infinity is no limit.
             interrupt: Ends the wait when the call is closed.
-            streamed: Whether chunks are awaited, or one response.
+            streamed: Whether the response is a stream of chunks or a single body.
 
         Raises:
-            APIStatusError: The status is not a success.
-            APIConnectionError: There was no response.
-            APITimeoutError: There was no response in time.
+            APIStatusError: The status is not 2xx.
+            APIConnectionError: No response came.
+            APITimeoutError: No response came in time.
             ClosedError: The call or the client was closed.
         """
-        session = self._open_session()
+        session = self._get_session()
         interrupt.check()
         if self._slots.full:
             await self._wait_for_slot(timeouts, total_at, interrupt)
@@ -147,7 +148,7 @@ class Transport:
             raise
         received = HTTPResponse(response, deadline, self)
         if response.status // 100 != 2:  # noqa: PLR2004  any success
-            raise await self._failure(received, deadline.seconds(), interrupt)
+            raise await self._status_error(received, deadline.seconds(), interrupt)
         return received
 
     async def sleep(self, seconds: float, interrupt: Interrupt) -> None:
@@ -192,7 +193,7 @@ class Transport:
         else:
             self._interrupt_calls()
             if self._own_session and self._session is not None:
-                _drop(self._session)
+                _close_now(self._session)
 
     async def _close(self) -> None:
         self._interrupt_calls()
@@ -201,13 +202,11 @@ class Transport:
 
     def _interrupt_calls(self) -> None:  # aiohttp would leave their readers waiting
         for call in list(self._calls):
-            call.interrupt(_CLIENT_CLOSED)
+            call.interrupt(CLIENT_CLOSED)
 
     def redact_key(self, error: CometGemError) -> None:
-        """Take the API key out of an error, where a server echoed it, and out of its frames."""
-        error.__traceback__ = error.__context__ = None
-        for name in _SERVERS_WORDS & vars(error).keys():
-            setattr(error, name, _redact(self._key, getattr(error, name)))
+        """Remove the API key from an error."""
+        redact_key(self._key, error)
 
     async def _wait_for_slot(
         self, timeouts: Timeouts, total_at: float, interrupt: Interrupt
@@ -233,16 +232,16 @@ class Transport:
             async with interrupt.timeout(deadline.seconds()):
                 response = await self._send(session, request, timeouts)
         except aiohttp.ServerTimeoutError as error:
-            raise APITimeoutError("connect", timeouts.connect or 0.0) from _strip_tracebacks(error)
+            raise APITimeoutError("connect", timeouts.connect or 0.0) from strip_tracebacks(error)
         except TimeoutError as error:
             interrupt.check()
-            raise deadline.error() from _strip_tracebacks(error)
+            raise deadline.error() from strip_tracebacks(error)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             interrupt.check()
             self.check_open()
             if isinstance(error, RuntimeError):
                 raise
-            raise self._no_response(error) from _strip_tracebacks(error)
+            raise self._connection_error(error) from strip_tracebacks(error)
         try:
             interrupt.check()
         except ClosedError:
@@ -262,7 +261,8 @@ class Transport:
         try:
             return await self._post(session, request, timeouts)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            begun = not isinstance(getattr(error, "message", ""), str)  # part of a response came
+            # aiohttp puts the head of a response that had begun into ``message``.
+            begun = not isinstance(getattr(error, "message", ""), str)
             if begun or not reused.get():
                 raise
         new_only.set(True)
@@ -285,7 +285,7 @@ class Transport:
             raise_for_status=False,  # over that of a caller's session
         )
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         self.check_open()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -293,25 +293,25 @@ class Transport:
             self._slots = Slots(free_descriptors() if limit is None else limit)
         self.check_loop()
         if self._session is None:
-            # Without cookies: a client that keeps no state gives the same answer every time.
+            # No cookies: the API uses none, and they would link calls to each other.
             self._session = aiohttp.ClientSession(
                 connector=KeptConnections(), cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._session
 
     def check_open(self) -> None:
-        """Raise ClosedError if nothing can be sent any more."""
+        """Raise ClosedError if the client or its session is closed."""
         if self.closed or (self._session is not None and self._session.closed):
-            raise ClosedError(_CLIENT_CLOSED)
+            raise ClosedError(CLIENT_CLOSED)
 
     def check_loop(self) -> None:
-        """Raise ConfigurationError in another event loop than that of the first request."""
+        """Raise ConfigurationError outside the event loop of the first request."""
         if asyncio.get_running_loop() is not self._loop:
             raise ConfigurationError(
-                "the client was first used in another event loop: make one Client per loop"
+                "the client was first used in another event loop; create one Client per event loop"
             )
 
-    def _no_response(self, error: Exception) -> APIConnectionError:
+    def _connection_error(self, error: Exception) -> APIConnectionError:
         match error:
             case aiohttp.ClientConnectorDNSError():
                 what = "the host name was not found"
@@ -327,12 +327,12 @@ class Transport:
             case aiohttp.ServerDisconnectedError() | OSError():
                 what = "the connection was closed before the answer came"
             case aiohttp.ClientResponseError():
-                what = "the server's answer is no HTTP"
+                what = "the server's response is not valid HTTP"
             case _:
                 what = f"the request failed ({type(error).__name__})"
         return APIConnectionError(f"no response from {self._base_url}: {what}")
 
-    async def _failure(
+    async def _status_error(
         self, response: HTTPResponse, seconds: float | None, interrupt: Interrupt
     ) -> APIStatusError:
         body = b""
@@ -349,154 +349,17 @@ class Transport:
             response.status, response.headers, body[:MAX_ERROR_BODY], now=time.time()
         )
         location = response.headers.get("location")
-        if response.status // 100 == 3:  # noqa: PLR2004  any redirect
+        if response.status // 100 == 3:  # noqa: PLR2004  3xx
             error.message = (
-                f"redirects are not followed: the base URL {self._base_url} points to"
-                f" {location or 'nowhere'}; set base_url to the right one"
+                f"redirects are not followed: {self._base_url} points to"
+                f" {location or 'no location'}; set base_url to the final address"
             )
         return error
-
-
-class HTTPResponse:
-    """An answer whose headers have come, and whose body is being read.
-
-    Attributes:
-        status: The HTTP status.
-        headers: The response headers, case-insensitive.
-        start_waiting: Begins the wait for the next chunk: if none comes in time, ``read`` raises.
-        stop_waiting: Ends the wait: a chunk is here.
-    """
-
-    def __init__(
-        self, response: aiohttp.ClientResponse, deadline: Deadline, transport: Transport
-    ) -> None:
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self.start_waiting: Callable[[], None] = deadline.start
-        self.stop_waiting: Callable[[], None] = deadline.stop
-        self._response = response
-        self._deadline = deadline
-        self._deadline.on_expiry = response.close
-        self._deadline.on_check = partial(_wake_if_lost, response)
-        self._deadline.start_total()
-        self._transport = transport
-        self.closed: bool = False
-        self._ended = False
-
-    @property
-    def request_id(self) -> str | None:
-        """The gateway's id of the request, or None."""
-        return request_id(self.headers)
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of the body has come, read or not."""
-        return self._response.content.is_eof()
-
-    async def read(self) -> bytes:
-        """Return what has come of the body, b"" at its end.
-
-        Raises:
-            StreamInterruptedError: The connection broke.
-            APITimeoutError: The wait was too long.
-            ClosedError: The response or the client was closed.
-            ConfigurationError: This is another event loop.
-        """
-        try:
-            data = await self._response.content.readany()
-        except Exception as error:  # noqa: BLE001  what can break here has no common root
-            self._transport.check_loop()
-            if not self.closed and (rest := self._unread()):
-                return rest
-            raise self._interruption(error) from _strip_tracebacks(error)
-        if self.closed:  # in the moment in which the data came
-            raise self._interruption(None)
-        if not data:
-            self._end()
-        return data
-
-    def close(self) -> None:
-        """Close the connection, unless the body has been read to its end."""
-        self.closed = True
-        self._response.close()
-        self._end()
-
-    def drop(self) -> None:
-        """Close it from any thread."""
-        self._transport.run_in_loop(self.close)
-
-    def _end(self) -> None:
-        self._deadline.cancel()
-        if not self._ended:
-            self._ended = True
-            self._transport.release_slot()
-
-    def _unread(self) -> bytes:
-        """Return what had come before the connection broke; ``readany`` would drop it."""
-        content = self._response.content
-        error = content.exception()
-        if error is None or self._deadline.expired is not None:
-            return b""
-        content.set_exception(None)  # type: ignore[arg-type]  # public, as its buffer is not
-        rest = content.read_nowait()
-        content.set_exception(error)
-        return rest
-
-    def _interruption(self, error: Exception | None) -> CometGemError:
-        if self._deadline.expired is not None:
-            return self._deadline.error()
-        if self._transport.closed:
-            return ClosedError(_CLIENT_CLOSED)
-        if self.closed:
-            return ClosedError("the stream was closed while its next chunk was awaited")
-        return StreamInterruptedError(f"the connection broke ({type(error).__name__})")
-
-
-def _wake_if_lost(response: aiohttp.ClientResponse) -> None:
-    """Wake the reader of a connection that aiohttp dropped, over its framing, and told nobody."""
-    connection, content = response.connection, response.content
-    if connection is not None and connection.closed and content.exception() is None:
-        content.set_exception(aiohttp.ClientPayloadError("the framing is broken"))
 
 
 @lru_cache
 def _connect_timeout(seconds: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds)
-
-
-def _strip_tracebacks(error: Exception) -> Exception:
-    """Strip an error of frames: aiohttp keeps some errors, and so their frames, and the stream."""
-    inner: BaseException | None = error
-    while inner is not None:
-        inner.__traceback__ = None
-        inner = inner.__cause__ or inner.__context__
-    return error
-
-
-def _redact(key: str, value: Any) -> Any:
-    match value:
-        case _ if len(key) < _SHORTEST_KEY:  # no real one, and its letters are everywhere
-            return value
-        case str():
-            return value.replace(key, "***")
-        case bytes():
-            return value.replace(key.encode(), b"***")
-        case list():
-            return [_redact(key, item) for item in value]
-        case dict():
-            return {name: _redact(key, item) for name, item in value.items()}
-    return value
-
-
-def _environment_proxy(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an https URL.
-
-    Plain http never goes through one, since the proxy would read the key.
-    """
-    url = urlsplit(base_url)
-    if url.scheme != "https" or proxy_bypass(url.hostname or ""):
-        return None
-    return getproxies().get("https")
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -506,7 +369,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _drop(session: aiohttp.ClientSession) -> None:
+def _close_now(session: aiohttp.ClientSession) -> None:
     """Close a session that was forgotten, without an await and without a warning."""
     connector = session.connector
     session.detach()

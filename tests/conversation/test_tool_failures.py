@@ -36,7 +36,7 @@ FAILURES = [
             call("nothing", {}),
             UnknownToolError,
             (
-                "there is no tool 'nothing' to run; there are: 'fail', 'get_weather', 'slow',"
+                "unknown tool 'nothing'; available tools: 'fail', 'get_weather', 'slow',"
                 " 'opaque', 'cancelled'"
             ),
         ),
@@ -46,7 +46,8 @@ FAILURES = [
         (
             call("get_weather", {"town": "Bern"}),
             ToolArgumentsError,
-            "the tool 'get_weather' got other arguments: Object contains unknown field `town`",
+            "arguments for tool 'get_weather' do not match its signature:"
+            " Object contains unknown field `town`",
         ),
         id="arguments",
     ),
@@ -54,7 +55,8 @@ FAILURES = [
         (
             call("slow", {}),
             ToolTimeoutError,
-            "the tool 'slow' was not done within 0.05 s; FunctionTool(timeout=...) sets this limit",
+            "the tool 'slow' did not finish within 0.05 s;"
+            " FunctionTool(timeout=...) sets this limit",
         ),
         id="too slow",
     ),
@@ -77,7 +79,7 @@ FAILURES = [
         (
             call("get_weather", {}, willContinue=True),
             UnfinishedCallError,
-            "the call of 'get_weather' never came to its end: it was not run",
+            "the call of tool 'get_weather' was cut off; the tool was not run",
         ),
         id="left open",
     ),
@@ -218,7 +220,7 @@ async def test_a_call_left_open_by_a_cut_stream_is_reported_where_that_was_asked
     stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], on_tool_error="report")
     assert (await stream.get_final_response()).text == "It is warm."
     answer = fake_server.requests[1].body["contents"][-1]["parts"][0]["functionResponse"]
-    assert "never came to its end" in answer["response"]["error"]
+    assert "was cut off" in answer["response"]["error"]
     assert tools.begun == []
 
 

@@ -123,9 +123,9 @@ def test_a_wait_does_not_make_an_error_transient() -> None:
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
-        ({"attempts": 0}, r"RetryPolicy\(attempts=0\) would send nothing; give 1 or more"),
+        ({"attempts": 0}, r"RetryPolicy\(attempts=0\) would send nothing; use at least 1"),
         ({"attempts": -1}, r"attempts=-1"),
-        ({"initial": -0.1}, r"initial=-0.1, maximum=30.0\): times are seconds, 0 or more"),
+        ({"initial": -0.1}, r"initial=-0.1, maximum=30.0\): times must be 0 seconds or more"),
         ({"maximum": -1}, r"maximum=-1"),
         ({"maximum": math.nan}, r"maximum=nan"),
     ],

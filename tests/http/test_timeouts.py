@@ -34,7 +34,7 @@ def test_limits_are_above_zero(name: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             Timeouts(**{name: limit})
         assert str(caught.value) == (
-            f"Timeouts({name}={limit}): give seconds above 0, or None for no limit"
+            f"Timeouts({name}={limit}): use seconds above 0, or None for no limit"
         )
 
 
