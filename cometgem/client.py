@@ -89,6 +89,10 @@ class Client:
             raise ConfigurationError(f"auth={auth!r}: give 'x-goog-api-key' or 'bearer'")
         if max_event_size < 1:
             raise ConfigurationError(f"max_event_size={max_event_size}: give bytes, 1 or more")
+        if session is not None and not session.auto_decompress:
+            raise ConfigurationError(
+                "session has auto_decompress=False: make it with auto_decompress=True"
+            )
         if max_connections is not None and max_connections < 1:
             raise ConfigurationError(f"max_connections={max_connections}: give 1 or more, or None")
         self.base_url: str = check_base_url(

@@ -72,6 +72,10 @@ __all__ = [
 
 TimeoutPhase = Literal["connect", "first_chunk", "stall", "total"]
 
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
+
+_PERMANENT = frozenset({(500, "invalid_request"), (503, "model_not_found")})
+
 
 def _restore(cls: type[CometGemError], fields: dict[str, object]) -> CometGemError:
     error = cls.__new__(cls)
@@ -99,6 +103,14 @@ class CometGemError(Exception):
         super().__init__()
         self.message = message
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later, and would repeat nothing handed out.
+
+        ``RetryPolicy`` retries these errors and no others.
+        """
+        return False
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.__dict__)
 
@@ -118,7 +130,18 @@ class ClosedError(CometGemError):
 
 
 class APIConnectionError(CometGemError):
-    """No response came, because of DNS, a refused connection, TLS or a reset before the headers."""
+    """No response came, because of DNS, a refused connection, TLS or a reset before the headers.
+
+    Attributes:
+        transient: Whether this may pass; False if the server does not speak HTTP.
+    """
+
+    transient: bool = True
+
+    @property
+    def retryable(self) -> bool:
+        """True, unless the server does not speak HTTP."""
+        return self.transient
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -135,6 +158,11 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         self.phase: TimeoutPhase = phase
         self.seconds = seconds
         self.chunks = chunks
+
+    @property
+    def retryable(self) -> bool:
+        """True if the time was spent on connecting: nothing had been sent."""
+        return self.phase == "connect"
 
     def __str__(self) -> str:
         limit = f"{self.seconds:g} s"
@@ -184,6 +212,14 @@ class APIStatusError(CometGemError):
         self.body = body
 
     hint = ""
+
+    @property
+    def retryable(self) -> bool:
+        """True for 408, 429, 500, 502, 503, 504, 524 and 529, with two exceptions.
+
+        The gateway reports a missing field as 500 and an unknown model as 503.
+        """
+        return self.status in _TRANSIENT and (self.status, self.code) not in _PERMANENT
 
     def __str__(self) -> str:
         words = dict.fromkeys((str(self.status), self.code, self.reason))
@@ -244,6 +280,11 @@ class StreamError(CometGemError):
         super().__init__(message)
         self.chunks = chunks
         self.request_id = request_id
+
+    @property
+    def retryable(self) -> bool:
+        """True as long as no chunk has been handed out."""
+        return self.chunks == 0
 
     def __str__(self) -> str:
         sentence = f"{self.message} after {_count(self.chunks)}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-import weakref
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
@@ -72,8 +73,7 @@ class KeptConnections(aiohttp.TCPConnector):
     """
 
     def __init__(self) -> None:
-        super().__init__(limit=0)  # `Slots` limits them
-        self._served: weakref.WeakSet[object] = weakref.WeakSet()
+        super().__init__(limit=0)  # ``Slots`` limits them
 
     async def connect(
         self,
@@ -81,18 +81,46 @@ class KeptConnections(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
     ) -> Connection:
-        """Return a connection; a kept one only if it is still silent."""
+        """Return a connection; a kept one only if nothing has arrived on it."""
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            if protocol not in self._served:
-                self._served.add(protocol)
-                reused.set(False)
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None:  # lost in this moment
                 return connection
-            if not new_only.get() and not _has_spoken(connection):
-                reused.set(True)
-                return connection
-            connection.close()
+            idle = transport.get_protocol()
+            is_reused = isinstance(idle, _IdleProtocol)
+            if is_reused and (new_only.get() or protocol.should_close or _is_readable(transport)):
+                connection.close()
+                continue
+            reused.set(is_reused)
+            if is_reused:
+                transport.set_protocol(protocol)
+            else:
+                idle = _IdleProtocol(protocol)
+            connection.add_callback(partial(transport.set_protocol, idle))
+            return connection
+
+
+class _IdleProtocol(asyncio.Protocol):
+    """Stands in for aiohttp's protocol between two requests: whatever arrives closes it."""
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self._protocol = protocol
+
+    def data_received(self, data: bytes) -> None:  # noqa: ARG002  it is nobody's
+        self._protocol.close()
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
 
 
 def environment_proxy(base_url: str) -> str | None:
@@ -122,11 +150,8 @@ def free_descriptors() -> int | None:
     return max(1, limit - used - min(_RESERVE, limit // 4))
 
 
-def _has_spoken(connection: Connection) -> bool:
-    """Whether anything has arrived since the last response, read by the event loop or not."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close:
-        return True
+def _is_readable(transport: asyncio.Transport) -> bool:
+    """Whether bytes or the end of the connection have come that the event loop has not read."""
     socket = transport.get_extra_info("socket")
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([socket], [], [], 0)[0])

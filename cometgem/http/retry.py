@@ -5,20 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cometgem.errors import (
-    APIConnectionError,
     APIStatusError,
-    APITimeoutError,
     CometGemError,
     ConfigurationError,
-    StreamError,
 )
 
 __all__ = ["RetryPolicy"]
 
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
-
-# The gateway reports a missing field as 500 and an unknown model as 503; both are permanent.
-_PERMANENT = frozenset({(500, "invalid_request"), (503, "model_not_found")})
+# Seconds; a Retry-After of 0 spreads its callers as well.
+_LEAST_SPREAD = 0.1
 
 
 class RetryPolicy(Struct, frozen=True):
@@ -63,22 +58,13 @@ class RetryPolicy(Struct, frozen=True):
             attempt: How many requests have been sent, counting from 1.
             jitter: A random number from 0 to 1.
         """
-        if attempt >= self.attempts or not _transient(error):
+        if attempt >= self.attempts or not error.retryable:
             return None
         wait = jitter * min(self.maximum, self.initial * 2.0 ** min(attempt - 1, 64))
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is None:
             return wait
-        return max(wait, asked) if asked <= self.maximum else None
-
-
-def _transient(error: CometGemError) -> bool:
-    match error:
-        case APITimeoutError():
-            return error.phase == "connect"
-        case APIStatusError():
-            return error.status in _TRANSIENT and (error.status, error.code) not in _PERMANENT
-        case StreamError():
-            return error.chunks == 0
-        case _:
-            return isinstance(error, APIConnectionError)
+        if asked > self.maximum:
+            return None
+        # A little later than asked for, since all that were refused together were told the same.
+        return max(wait, asked + jitter * max(asked / 10, _LEAST_SPREAD))

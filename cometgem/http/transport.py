@@ -10,6 +10,7 @@ import contextlib
 import io
 import math
 import os
+import re
 import ssl
 import time
 import weakref
@@ -57,6 +58,9 @@ _ERROR_BODY_SECONDS = 5.0
 
 # aiohttp warns about larger bodies given as bytes; a BytesIO avoids the warning and the copy.
 _MAX_BYTES = 1 << 20
+
+# aiohttp's own limit is 8,190 bytes; some gateways put more than that into one header.
+_MAX_HEADER = 1 << 16
 
 
 class Closable(Protocol):
@@ -295,7 +299,10 @@ class Transport:
         if self._session is None:
             # No cookies: the API uses none, and they would link calls to each other.
             self._session = aiohttp.ClientSession(
-                connector=KeptConnections(), cookie_jar=aiohttp.DummyCookieJar()
+                connector=KeptConnections(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=_MAX_HEADER,
+                max_field_size=_MAX_HEADER,
             )
         return self._session
 
@@ -327,10 +334,13 @@ class Transport:
             case aiohttp.ServerDisconnectedError() | OSError():
                 what = "the connection was closed before the answer came"
             case aiohttp.ClientResponseError():
-                what = "the server's response is not valid HTTP"
+                what = _http_violation(error)
             case _:
                 what = f"the request failed ({type(error).__name__})"
-        return APIConnectionError(f"no response from {self._base_url}: {what}")
+        found = APIConnectionError(f"no response from {self._base_url}: {what}")
+        if isinstance(error, aiohttp.ClientResponseError):
+            found.transient = False
+        return found
 
     async def _status_error(
         self, response: HTTPResponse, seconds: float | None, interrupt: Interrupt
@@ -355,6 +365,15 @@ class Transport:
                 f" {location or 'no location'}; set base_url to the final address"
             )
         return error
+
+
+def _http_violation(error: aiohttp.ClientResponseError) -> str:
+    """Say what aiohttp did not accept; its own message quotes the server."""
+    if limit := re.match(r"Got more than (\d{1,9}) bytes", error.message):
+        return f"a header of the server's response is larger than {int(limit[1]):,} bytes"
+    if error.message == "Too many headers received":
+        return "the server's response has too many headers"
+    return "the server's response is not valid HTTP"
 
 
 @lru_cache

@@ -87,6 +87,7 @@ class RawServer:
         self._resumed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._idle: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+        self._doomed: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -123,6 +124,19 @@ class RawServer:
         closing: Future[None] = asyncio.run_coroutine_threadsafe(close(), self._loop)
         closing.result(MOST_SECONDS)
 
+    def say(self, data: bytes) -> None:
+        """Send bytes on all connections now, asked or not; return when they are under way."""
+
+        async def write() -> None:
+            for writer in list(self._idle):
+                await self._write(writer, data)
+
+        asyncio.run_coroutine_threadsafe(write(), self._loop).result(MOST_SECONDS)
+
+    def doom(self) -> None:
+        """Close each of the present connections at its next request, without an answer."""
+        self._doomed = set(self._idle)
+
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._handle, sock=self._listener, ssl=self._tls)
@@ -155,6 +169,8 @@ class RawServer:
         if script[0] is not Act.UNREAD:
             await _read_request(reader)
             self.requests += 1
+            if writer in self._doomed:
+                return False
             script = self._scripts[0] if self._scripts else GOOD
         del self._scripts[:1]
         for step in script:

@@ -101,13 +101,15 @@ def test_waits_never_pass_the_maximum() -> None:
         (0.0, 1.0, 0.5),
         (0.1, 1.0, 0.5),
         (5.0, 0.0, 5.0),
-        (5.0, 1.0, 5.0),
-        (30.0, 1.0, 30.0),
+        (5.0, 1.0, 5.5),
+        (0.8, 1.0, 0.9),
+        (30.0, 0.0, 30.0),
+        (30.0, 1.0, 33.0),
         (30.1, 1.0, None),
         (math.inf, 1.0, None),
     ],
 )
-def test_the_server_is_obeyed_up_to_the_maximum(
+def test_a_retry_after_is_honored_up_to_the_maximum_and_spread_by_a_tenth(
     asked: float | None, jitter: float, delay: float | None
 ) -> None:
     error = APIStatusError(429, "m", retry_after=asked)
