@@ -86,7 +86,7 @@ def test_a_file_that_is_no_chat(
     (tmp_path / "x.json").write_bytes(written)
     status, _, err = talk("Hi", "/load x.json", "Go on")
     assert status == 1
-    assert err.startswith("cometgem: error: cannot load 'x.json': this is no chat's JSON: ")
+    assert err.startswith("cometgem: error: cannot load 'x.json': not the JSON of a chat: ")
     assert err.count("\n") == 1
     assert len(said(server, 1)) == 3  # the chat is as it was
 

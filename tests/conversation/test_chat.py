@@ -256,9 +256,9 @@ async def test_one_turn_at_a_time(client: Client, fake_server: FakeServer) -> No
     chat = client.chat(MODEL)
     task = asyncio.create_task(chat.send("Hi"))
     request = await fake_server.wait_request()
-    with pytest.raises(RuntimeError, match="turn before is still under way"):
+    with pytest.raises(RuntimeError, match="previous turn is still in progress"):
         await chat.send("And?")
-    with pytest.raises(RuntimeError, match="turn before is still under way"):
+    with pytest.raises(RuntimeError, match="previous turn is still in progress"):
         chat.stream("And?")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -273,7 +273,7 @@ async def test_a_stream_that_was_never_opened_is_no_turn(
 ) -> None:
     chat = client.chat(MODEL)
     stream = chat.stream("Hi")
-    with pytest.raises(RuntimeError, match="under way"):
+    with pytest.raises(RuntimeError, match="in progress"):
         chat.stream("Hi")
     await stream.aclose()
     chat.stream("Hi")  # dropped at once
@@ -349,7 +349,7 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
         ({"history": [5]}, "history[0] must be a str"),
         ({"tools": [5]}, "tools[0] must be a function"),
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
-        ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
+        ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"history": 5}, "history must be a str"),
         ({"thinking": "off"}, "'gemini-3-flash-preview' cannot do thinking='off'"),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),

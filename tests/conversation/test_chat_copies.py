@@ -61,7 +61,7 @@ async def test_json_gives_the_chat_back(
 
 
 async def test_json_that_is_no_chat(client: Client) -> None:
-    with pytest.raises(ConfigurationError, match="this is no chat's JSON"):
+    with pytest.raises(ConfigurationError, match="not the JSON of a chat"):
         client.load_chat("[]")
 
 

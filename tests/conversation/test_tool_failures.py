@@ -46,8 +46,10 @@ FAILURES = [
         (
             call("get_weather", {"town": "Bern"}),
             ToolArgumentsError,
-            "arguments for tool 'get_weather' do not match its signature:"
-            " Object contains unknown field `town`",
+            (
+                "arguments for tool 'get_weather' do not match its signature:"
+                " Object contains unknown field `town`"
+            ),
         ),
         id="arguments",
     ),
@@ -55,8 +57,10 @@ FAILURES = [
         (
             call("slow", {}),
             ToolTimeoutError,
-            "the tool 'slow' did not finish within 0.05 s;"
-            " FunctionTool(timeout=...) sets this limit",
+            (
+                "the tool 'slow' did not finish within 0.05 s;"
+                " FunctionTool(timeout=...) sets this limit"
+            ),
         ),
         id="too slow",
     ),
@@ -65,14 +69,14 @@ FAILURES = [
             call("opaque", {}),
             ToolError,
             (
-                "the tool 'opaque' returned what is no JSON: Encoding objects of type object is"
-                " unsupported"
+                "the tool 'opaque' returned a value that cannot be encoded as JSON:"
+                " Encoding objects of type object is unsupported"
             ),
         ),
         id="no JSON",
     ),
     pytest.param(
-        (call("cancelled", {}), ToolError, "the tool 'cancelled' was cancelled from within"),
+        (call("cancelled", {}), ToolError, "the tool 'cancelled' cancelled itself"),
         id="cancelled",
     ),
     pytest.param(
@@ -132,7 +136,7 @@ async def test_a_failure_reaches_the_caller_with_everything_so_far(
     assert len(fake_server.requests) == 2
     if kind is ToolError and error.call.name == "fail":
         assert isinstance(error.__cause__, KeyError)
-    with pytest.raises(ClosedError, match="left before its end"):
+    with pytest.raises(ClosedError, match="closed before its end"):
         await anext(stream)
 
 
@@ -297,12 +301,15 @@ async def test_a_thread_that_hangs_is_left_behind(client: Client, fake_server: F
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
-        ({"max_rounds": "3"}, "max_rounds='3': give 1 or more"),
-        ({"concurrency": 0}, "concurrency=0: give 1 or more, or None"),
-        ({"concurrency": "3"}, "concurrency='3': give 1 or more, or None"),
-        ({"confirm": True}, "confirm=True: give a function, or None"),
-        ({"on_tool_error": "ignore"}, "on_tool_error='ignore': give 'raise' or 'report'"),
+        ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
+        ({"max_rounds": "3"}, "max_rounds='3' is not valid; use an integer of at least 1"),
+        ({"concurrency": 0}, "concurrency=0 is not valid; use an integer of at least 1, or None"),
+        ({"concurrency": "3"}, "concurrency='3' is not valid; use an integer of at least 1"),
+        ({"confirm": True}, "confirm=True is not valid; use a function, or None"),
+        (
+            {"on_tool_error": "ignore"},
+            "on_tool_error='ignore' is not valid; use 'raise' or 'report'",
+        ),
         ({"tools": 5}, "tools must be a list, got int"),
         ({"contents": ""}, "contents is an empty text: say something"),
         ({"contents": []}, "contents is an empty list: say something"),

@@ -287,7 +287,7 @@ def test_what_is_too_large(body: bytes, texts: list[str]) -> None:
 def test_a_page_is_refused_before_it_has_ended() -> None:
     decoder = ChunkDecoder()
     assert list(decoder.feed(b"<" + b" " * 1000)) == []
-    with pytest.raises(ResponseDecodeError, match="an HTML page came"):
+    with pytest.raises(ResponseDecodeError, match="the server sent an HTML page"):
         list(decoder.feed(b"<html>" * 10))
 
 

@@ -131,11 +131,11 @@ def test_every_shape_is_read(body: Any, code: str | None) -> None:
         (b'{"error":{"message":["m"]}}', '{"error":{"message":["m"]}}'),
         (b'[{"error":"a"},{"error":"b"}]', '[{"error":"a"},{"error":"b"}]'),
         (b'"m"', '"m"'),
-        (b"<html><body>x", "an HTML page came instead of JSON"),
-        (b"<html><title></title>", "an HTML page came instead of JSON"),
+        (b"<html><body>x", "the server sent an HTML page instead of JSON"),
+        (b"<html><title></title>", "the server sent an HTML page instead of JSON"),
         (
             b"\n<!DOCTYPE html><HTML><TITLE lang='en'>\n 502 Bad\xff Gateway </TITLE>",
-            "an HTML page came instead of JSON: 502 Bad\ufffd Gateway",
+            "the server sent an HTML page instead of JSON: 502 Bad\ufffd Gateway",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_status_that_has_no_name() -> None:
 @pytest.mark.parametrize("body", [b"<title>" + b" " * 4000, b"<title" * 50_000, b"<" * 50_000])
 def test_a_page_made_to_be_slow_is_not(body: bytes) -> None:
     started = time.process_time()
-    assert failure(body).message == "an HTML page came instead of JSON"
+    assert failure(body).message == "the server sent an HTML page instead of JSON"
     assert time.process_time() - started < 3  # milliseconds; a search that goes back takes 20 s
 
 
