@@ -1,4 +1,4 @@
-"""The client: construction, the single call, its life."""
+"""The client: construction, options, event loop and lifetime."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"api_key": "k", "headers": {"Authorization": "x"}}, "must not set 'Authorization'"),
     ],
 )
-def test_what_can_never_work_is_refused_at_once(options: dict[str, Any], sentence: str) -> None:
+def test_invalid_arguments_are_refused_at_once(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         Client(**options)
 
 
 @pytest.mark.usefixtures("no_environment")
-def test_the_environment_serves_where_no_argument_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_provides_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Client("k").base_url == "https://api.cometapi.com"
     monkeypatch.setenv("COMETAPI_KEY", "k")
     monkeypatch.setenv("COMETAPI_BASE_URL", "http://127.0.0.1:8080/")
@@ -80,7 +80,7 @@ async def test_headers_of_the_client_and_of_a_call(fake_server: FakeServer) -> N
     ]
 
 
-async def test_closed_means_closed(fake_server: FakeServer) -> None:
+async def test_a_closed_client_refuses_calls(fake_server: FakeServer) -> None:
     client = Client(KEY, base_url=fake_server.url)
     await client.generate_content(MODEL, "Hi")
     await client.aclose()
@@ -92,7 +92,7 @@ async def test_closed_means_closed(fake_server: FakeServer) -> None:
     assert "closed" in repr(client)
 
 
-def test_another_event_loop(fake_server: FakeServer) -> None:
+def test_use_in_another_event_loop_is_refused(fake_server: FakeServer) -> None:
     client = Client(KEY, base_url=fake_server.url)
 
     async def call() -> None:
@@ -108,7 +108,7 @@ def test_another_event_loop(fake_server: FakeServer) -> None:
         first.run(client.aclose())
 
 
-async def test_bad_input_is_refused_before_anything_is_sent(
+async def test_invalid_arguments_are_refused_before_anything_is_sent(
     client: Client, fake_server: FakeServer
 ) -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'generationConfig'"):
@@ -120,7 +120,7 @@ async def test_bad_input_is_refused_before_anything_is_sent(
     assert fake_server.requests == []
 
 
-async def test_the_key_hides(client: Client, fake_server: FakeServer) -> None:
+async def test_the_key_is_not_in_a_repr_or_pickle(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(400))
     with pytest.raises(APIStatusError) as caught:
         await client.generate_content(MODEL, "Hi")
@@ -132,7 +132,7 @@ async def test_the_key_hides(client: Client, fake_server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("config", [{"thinkingLevel": "LOW"}, {"thinkingBudget": 99999}])
-async def test_thinking_that_does_not_fit_is_sent_with_a_warning(
+async def test_thinking_that_does_not_fit_the_model_is_sent_with_a_warning(
     fake_server: FakeServer, config: dict[str, Any]
 ) -> None:
     async with Client(fake_server.api_key, base_url=fake_server.url) as client:

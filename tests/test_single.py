@@ -52,7 +52,7 @@ async def test_a_stream_in_place_of_a_response_is_merged(
     assert (await client.generate_content(MODEL, "Hi")).text == "x"
 
 
-async def test_a_cut_stream_in_place_of_a_response_is_no_success(
+async def test_a_cut_stream_in_place_of_a_response_is_an_error(
     client: Client, fake_server: FakeServer
 ) -> None:
     chunk = b'{"candidates": [{"content": {"parts": [{"text": "x"}]}}]}'
@@ -64,7 +64,7 @@ async def test_a_cut_stream_in_place_of_a_response_is_no_success(
         assert caught.value.partial.text == "x" * body.count(b"text")
 
 
-async def test_a_failure_that_passes(client: Client, fake_server: FakeServer) -> None:
+async def test_transient_failures_are_retried(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(500), Reply.text("half").then_reset(), Reply.text("ok"))
     assert (await client.generate_content(MODEL, "Hi")).text == "ok"
     assert len(fake_server.requests) == 3
@@ -86,7 +86,7 @@ async def test_a_failure_that_passes(client: Client, fake_server: FakeServer) ->
         (Reply.text("x").then_stall(), APITimeoutError),
     ],
 )
-async def test_a_bad_answer(
+async def test_invalid_responses_are_errors(
     reply: Reply, kind: type[CometGemError], client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply)

@@ -1,4 +1,4 @@
-"""A stream's life: opening, iterating, merging, timing out, retrying. Leaving: test_leaving."""
+"""Streams: opening, iterating, merging, timing out, retrying. Leaving is in test_leaving."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ async def test_a_chunk_is_handed_out_before_the_next_is_sent(
         assert (await anext(stream)).text == "one"
 
 
-async def test_nothing_is_sent_before_it_is_opened(client: Client, fake_server: FakeServer) -> None:
+async def test_nothing_is_sent_before_the_stream_is_opened(
+    client: Client, fake_server: FakeServer
+) -> None:
     stream = client.stream_generate_content(MODEL, "Hi")
     await asyncio.sleep(0.05)
     assert fake_server.requests == []
@@ -83,7 +85,7 @@ async def test_open_has_status_and_headers_before_the_first_chunk(
     assert len(fake_server.requests) == 1
 
 
-async def test_open_raises_what_the_api_refused(client: Client, fake_server: FakeServer) -> None:
+async def test_open_raises_the_error_of_the_api(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(401, message="bad key"))
     stream = client.stream_generate_content(MODEL, "Hi")
     for _ in range(2):
@@ -112,7 +114,7 @@ async def test_snapshot_grows_and_stays(client: Client, fake_server: FakeServer)
     assert (first.text, stream.snapshot.text) == ("a", "ab")
 
 
-async def test_the_final_response_before_in_the_middle_after_and_twice(
+async def test_the_final_response_can_be_requested_at_any_time(
     client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(Reply.text("a", "b"), Reply.text("a", "b"))
@@ -125,7 +127,7 @@ async def test_the_final_response_before_in_the_middle_after_and_twice(
     assert "ended, chunks=2" in repr(stream)
 
 
-async def test_a_finished_stream_gives_its_connection_back(
+async def test_a_finished_stream_returns_its_connection(
     client: Client, fake_server: FakeServer
 ) -> None:
     for _ in range(3):
@@ -150,7 +152,7 @@ BAD_ENDS = [
 
 
 @pytest.mark.parametrize(("reply", "kind"), BAD_ENDS)
-async def test_a_bad_end_after_the_first_chunk_is_told_with_all_that_came(
+async def test_errors_after_the_first_chunk_hold_everything_that_arrived(
     reply: Reply, kind: type[CometGemError], client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply)
@@ -170,7 +172,7 @@ async def test_a_bad_end_after_the_first_chunk_is_told_with_all_that_came(
     assert pickle.loads(pickle.dumps(again.value)).partial == caught.value.partial  # noqa: S301
 
 
-async def test_an_event_that_came_whole_is_not_lost_to_a_reset(
+async def test_a_complete_event_is_not_lost_to_a_reset(
     client: Client, fake_server: FakeServer
 ) -> None:
     last = b'data: {"candidates": [{"content": {"parts": [{"text": "!"}]}}]}\n'
@@ -200,7 +202,7 @@ BEFORE_THE_FIRST = [
 
 
 @pytest.mark.parametrize("reply", BEFORE_THE_FIRST)
-async def test_what_may_pass_is_tried_again_before_the_first_chunk(
+async def test_transient_errors_are_retried_before_the_first_chunk(
     reply: Reply, client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply, reply, Reply.text("ok"))
@@ -220,7 +222,7 @@ async def test_what_may_pass_is_tried_again_before_the_first_chunk(
         (Reply.html(200), ResponseDecodeError),
     ],
 )
-async def test_what_is_permanent_is_not_tried_again(
+async def test_permanent_errors_are_not_retried(
     reply: Reply, kind: type[CometGemError], client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply)
@@ -261,7 +263,7 @@ async def test_each_limit_ends_the_wait_and_the_connection(
     assert len(fake_server.requests) == 1
 
 
-async def test_a_slow_caller_is_no_stall(client: Client, fake_server: FakeServer) -> None:
+async def test_a_slow_caller_is_not_a_stall(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.text("a", "b", delay=0.05))
     stream = client.stream_generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.3))
     async for _ in stream:
@@ -304,7 +306,9 @@ async def test_two_tasks_on_one_stream(client: Client, fake_server: FakeServer) 
         await first
 
 
-async def test_after_aclose_what_came_is_at_hand(client: Client, fake_server: FakeServer) -> None:
+async def test_the_snapshot_stays_available_after_aclose(
+    client: Client, fake_server: FakeServer
+) -> None:
     fake_server.add(Reply.text("a", "b", delay=0.2))
     stream = client.stream_generate_content(MODEL, "Hi")
     await anext(stream)
@@ -336,7 +340,7 @@ async def test_a_json_array_or_one_response_in_place_of_events(
         assert response.text == "x" * body.count(b"text")
 
 
-async def test_a_large_request_is_let_go_with_the_first_chunk(
+async def test_a_large_request_is_released_with_the_first_chunk(
     client: Client, fake_server: FakeServer
 ) -> None:
     def held() -> int:

@@ -302,7 +302,7 @@ def test_a_key_too_short_to_be_real_is_not_redacted() -> None:
 
 
 @pytest.mark.parametrize("auth", ["x-goog-api-key", "bearer"])
-async def test_both_ways_to_carry_the_key(auth: Any, fake_server: FakeServer) -> None:
+async def test_both_headers_for_the_key(auth: Any, fake_server: FakeServer) -> None:
     async with Client(KEY, base_url=fake_server.url, auth=auth) as client:
         await client.generate_content(MODEL, "Hi")
     assert fake_server.requests[0].auth == auth
@@ -316,7 +316,9 @@ async def test_thousands_of_calls_are_not_capped(client: Client, fake_server: Fa
     assert fake_server.connections > 100
 
 
-async def test_an_endless_error_body_is_cut(client: Client, fake_server: FakeServer) -> None:
+async def test_an_endless_error_body_is_read_up_to_the_limit(
+    client: Client, fake_server: FakeServer
+) -> None:
     fake_server.add(Reply.raw(b"x" * 1_000_000, status=400, content_type="text/plain"))
     with pytest.raises(APIStatusError) as caught:
         await client.generate_content(MODEL, "Hi")
@@ -324,7 +326,7 @@ async def test_an_endless_error_body_is_cut(client: Client, fake_server: FakeSer
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_redirect_is_told_and_not_followed(
+async def test_redirects_are_reported_and_not_followed(
     status: int, client: Client, fake_server: FakeServer
 ) -> None:
     reply = Reply.raw(b"", status=status).with_headers({"Location": "https://elsewhere.example/"})
@@ -336,7 +338,9 @@ async def test_a_redirect_is_told_and_not_followed(
     assert len(fake_server.requests) == 1
 
 
-async def test_a_server_that_echoes_the_key(client: Client, fake_server: FakeServer) -> None:
+async def test_a_key_echoed_by_a_server_is_redacted(
+    client: Client, fake_server: FakeServer
+) -> None:
     fake_server.add(Reply.error(401, message=f"Incorrect API key: {KEY}"))
     with pytest.raises(APIStatusError) as caught:
         await client.generate_content(MODEL, "Hi")
@@ -355,7 +359,7 @@ async def test_a_given_session_is_used_and_not_closed(fake_server: FakeServer) -
         await client.generate_content(MODEL, "Hi")
 
 
-async def test_a_proxy_of_the_environment_is_asked_for_https_only(
+async def test_the_environment_proxy_is_used_for_https_only(
     fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy"):
@@ -377,7 +381,7 @@ async def test_a_proxy_of_the_environment_is_asked_for_https_only(
             await client.generate_content(MODEL, "Hi")
 
 
-async def test_no_server() -> None:
+async def test_no_server_is_a_connection_error() -> None:
     async with Client(
         "key-of-nobody", base_url="http://127.0.0.1:9", retry=RetryPolicy(attempts=3, initial=0.0)
     ) as client:
