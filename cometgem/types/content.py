@@ -49,9 +49,6 @@ class Blob(Wire, kw_only=True):
     mime_type: str = ""
     display_name: str | None = None
 
-    def __repr__(self) -> str:  # a picture is megabytes: no use in a log
-        return f"{type(self).__name__}(mime_type={self.mime_type!r}, data=<{len(self.data)} bytes>)"
-
 
 class FileData(Wire, kw_only=True):
     """Media at a URL that the server can fetch."""

@@ -67,9 +67,9 @@ def test_media_is_base64_and_signatures_stay_as_they_came() -> None:
     assert sent(part) == body
 
 
-def test_a_picture_is_not_poured_into_the_log() -> None:
+def test_the_bytes_of_a_picture_are_not_in_its_repr() -> None:
     part = Part.from_bytes(b"\0" * 1_000_000, "image/png")
-    assert "Blob(mime_type='image/png', data=<1000000 bytes>)" in repr(part)
+    assert "Blob(data=<1,000,000 bytes>, mime_type='image/png')" in repr(part)
     assert repr(FunctionResponseBlob()).startswith("FunctionResponseBlob(")
 
 

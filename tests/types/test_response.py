@@ -137,6 +137,12 @@ def test_raw_is_at_hand_and_never_sent(chunk: GenerateContentResponse) -> None:
     assert chunk == GenerateContentResponse(candidates=[by_hand])
 
 
+def test_to_dict_and_to_json_have_the_fields_but_not_raw(chunk: GenerateContentResponse) -> None:
+    body = {"candidates": [{"content": {"parts": [{"text": "a"}]}}]}
+    assert chunk.to_dict() == body
+    assert chunk.to_json() == '{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}'
+
+
 def test_raw_is_empty_when_built_by_hand() -> None:
     assert GenerateContentResponse().raw == b""
     with pytest.raises(AttributeError):

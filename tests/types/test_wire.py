@@ -1,5 +1,6 @@
 import gc
 import inspect
+import json
 from enum import StrEnum
 
 import msgspec
@@ -129,6 +130,29 @@ def test_names_that_camel_case_could_get_wrong() -> None:
     assert sent(GenerationConfig(response_json_schema={"a_b": 1}, _response_json_schema=True)) == (
         b'{"responseJsonSchema":{"a_b":1},"_responseJsonSchema":true}'
     )
+
+
+def test_to_dict_and_to_json_are_in_wire_form() -> None:
+    content = Content(
+        parts=[
+            Part.from_bytes(b"\xff\xfe", "image/png"),
+            Part.from_function_response("f", {"snake_case": {1: types.Outcome.OK}}),
+            Part(text="\u00e9", thought=False),
+        ]
+    )
+    body = {
+        "parts": [
+            {"inlineData": {"data": "//4=", "mimeType": "image/png"}},
+            {"functionResponse": {"name": "f", "response": {"snake_case": {"1": "OUTCOME_OK"}}}},
+            {"text": "\u00e9", "thought": False},
+        ]
+    }
+    assert content.to_dict() == body
+    assert json.loads(json.dumps(content.to_dict())) == body
+    assert json.loads(content.to_json()) == body
+    assert msgspec.json.decode(content.to_json(), type=Content).parts[0] == content.parts[0]
+    assert Content().to_dict() == {}
+    assert Content().to_json() == "{}"
 
 
 def test_a_request_round_trip() -> None:
