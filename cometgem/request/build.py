@@ -17,6 +17,7 @@ from cometgem.request.contents import contents_to_wire, instruction_to_wire
 from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.keys import list_to_wire, to_wire
 from cometgem.request.options import check_headers
+from cometgem.request.other_sdks import check_config_keys
 from cometgem.request.thinking import check_thinking_config, mismatch, thinking_config
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
@@ -97,6 +98,7 @@ def _build_body(
     warning = None
     try:
         if config is not None:
+            check_config_keys(config)
             config = to_wire(config, GenerationConfig, "generation_config")
         if explicit := _explicit_thinking(config):
             check_thinking_config(explicit)

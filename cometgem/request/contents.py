@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.keys import to_wire
+from cometgem.request.other_sdks import check_content_key, check_role
 from cometgem.types.content import Content, Part
 
 __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
@@ -38,6 +39,7 @@ def contents_to_wire(contents: Contents, name: str = "contents") -> list[Any]:
             spoken.append(_part(item, where))
             continue
         spoken = []
+        check_role(item, where)
         turns.append(_content(item, where))
     return turns
 
@@ -72,7 +74,7 @@ def _items(said: Contents, name: str) -> list[tuple[str, Turn]]:
     return [(f"{name}[{at}]", item) for at, item in enumerate(said)]
 
 
-def _is_content(item: Turn) -> bool:
+def _is_content(item: Turn) -> TypeGuard[Content | Mapping[str, Any]]:
     return isinstance(item, Content) or (
         isinstance(item, Mapping) and ("parts" in item or "role" in item)
     )
@@ -84,6 +86,7 @@ def _content(item: Any, where: str) -> Any:
         content = content if content.role else replace(content, role="user")
         parts: Sequence[object] = content.parts
     else:
+        check_content_key(content, where)
         content |= {"role": content.get("role") or "user"}
         parts = content.get("parts", ())
     if not parts:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.other_sdks import suggest_option
 from cometgem.types.generation import GenerationConfig
 
 if TYPE_CHECKING:
@@ -70,15 +71,17 @@ def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
     """Check that every option exists.
 
     Raises:
-        TypeError: One does not.
+        TypeError: One does not; the message says what to use instead, if that is known.
     """
-    config_keys = GenerationConfig.__struct_fields__
     for name in options:
-        if name in config_keys:
+        if name in known:
+            continue
+        if suggestion := suggest_option(name):
+            raise TypeError(f"unknown option {name!r}: use {suggestion}")
+        if name in GenerationConfig.__struct_fields__:
             raise TypeError(f"unknown option {name!r}: use generation_config={{{name!r}: ...}}")
-        if name not in known:
-            valid = ", ".join(sorted(known))
-            raise TypeError(f"unknown option {name!r}; valid options are {valid}")
+        valid = ", ".join(sorted(known))
+        raise TypeError(f"unknown option {name!r}; valid options are {valid}")
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
