@@ -1,4 +1,4 @@
-"""The options of a request: their types, their names, and the headers among them."""
+"""The options of a request: their types, and checks of names and headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RESERVED_HEADERS = frozenset(
 
 
 class CommonOptions(TypedDict, total=False):
-    """What goes into every request beside the model, the contents and the tools.
+    """Options of every request, in addition to the model, the contents and the tools.
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
@@ -40,8 +40,8 @@ class CommonOptions(TypedDict, total=False):
         thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
         tool_config: How the model may use the tools.
         safety_settings: What to block.
-        generation_config: Temperature, output format and the like.
-        cached_content: ``cachedContents/{id}``.
+        generation_config: Temperature, output format and similar settings.
+        cached_content: The name of cached content, ``cachedContents/{id}``.
         extra_body: Merged into the body last, for keys newer than this library.
         headers: Sent with this request; they override the client's.
     """
@@ -58,7 +58,7 @@ class CommonOptions(TypedDict, total=False):
 
 
 class RequestOptions(CommonOptions, total=False):
-    """What goes into a request beside the model and the contents.
+    """Options of a request, in addition to the model and the contents.
 
     Attributes:
         tools: The API's own tools, and functions; functions are declared but not run.

@@ -84,10 +84,10 @@ def suggest_option(name: str) -> str | None:
 
 
 def check_config_keys(config: object) -> None:
-    """Check that a generation config, if it is a dict, has no keys of another SDK.
+    """Check that a generation config, if it is a dict, has no keys from other SDKs.
 
     Raises:
-        ConfigurationError: It has one.
+        ConfigurationError: It does.
     """
     if isinstance(config, Mapping):
         for name in config:
@@ -96,13 +96,13 @@ def check_config_keys(config: object) -> None:
 
 
 def check_role(turn: Content | Mapping[str, Any], where: str) -> None:
-    """Check that a turn's role is not one of OpenAI's.
+    """Check that a turn does not have one of OpenAI's roles, which the API refuses.
 
-    The roles "function" and "tool" pass with a function response: the API has accepted both.
-    Roles that are not known here pass, too.
+    "function" and "tool" pass if the turn has a function response, since the API has accepted
+    both. Unknown roles pass, too.
 
     Raises:
-        ConfigurationError: It is, and the API would refuse it.
+        ConfigurationError: It does.
     """
     role = turn.role if isinstance(turn, Content) else turn.get("role")
     if role in (None, "user", "model"):
@@ -114,10 +114,10 @@ def check_role(turn: Content | Mapping[str, Any], where: str) -> None:
 
 
 def check_content_key(turn: Mapping[str, Any], where: str) -> None:
-    """Check that a turn in dict form has not OpenAI's ``content`` in place of ``parts``.
+    """Check that a turn in dict form does not have OpenAI's ``content`` in place of ``parts``.
 
     Raises:
-        ConfigurationError: It has.
+        ConfigurationError: It does.
     """
     if "content" in turn and "parts" not in turn:
         raise ConfigurationError(

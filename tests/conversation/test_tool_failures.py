@@ -302,8 +302,8 @@ async def test_a_thread_that_hangs_is_left_behind(client: Client, fake_server: F
         ({"confirm": True}, "confirm=True: give a function, or None"),
         ({"on_tool_error": "ignore"}, "on_tool_error='ignore': give 'raise' or 'report'"),
         ({"tools": 5}, "tools must be a list, got int"),
-        ({"contents": ""}, "contents is an empty text: say something"),
-        ({"contents": []}, "contents is an empty list: say something"),
+        ({"contents": ""}, "contents is blank: give it some text"),
+        ({"contents": []}, "contents is an empty list: give at least one text or part"),
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
     ],
 )

@@ -72,7 +72,7 @@ def test_what_is_said_becomes_turns(contents: Any, turns: list[Content]) -> None
 def test_what_cannot_be_kept() -> None:
     with pytest.raises(ConfigurationError, match="cannot be kept as history"):
         as_turns([{"role": "user", "parts": [{"text": 5}]}])
-    with pytest.raises(ConfigurationError, match="contents is an empty text"):
+    with pytest.raises(ConfigurationError, match="contents is blank"):
         as_turns("")
 
 

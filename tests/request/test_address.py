@@ -27,16 +27,16 @@ def test_good_base_urls(url: str, base: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "is no http"),
-        ("api.cometapi.com", "is no http"),
-        ("//api.cometapi.com", "is no http"),
-        ("ftp://api.cometapi.com", "is no http"),
-        ("https://", "is no http"),
-        ("https:///path", "is no http"),
-        ("https://:443", "is no http"),
-        ("https://host:port", "is no URL"),
-        ("https://host:99999", "is no URL"),
-        ("http://[::1", "is no URL"),
+        ("", "is not an http"),
+        ("api.cometapi.com", "is not an http"),
+        ("//api.cometapi.com", "is not an http"),
+        ("ftp://api.cometapi.com", "is not an http"),
+        ("https://", "is not an http"),
+        ("https:///path", "is not an http"),
+        ("https://:443", "is not an http"),
+        ("https://host:port", "is not a valid URL"),
+        ("https://host:99999", "is not a valid URL"),
+        ("http://[::1", "is not a valid URL"),
         ("https://ho st", "has characters"),
         ("https://host\n", "has characters"),
         ("\thttps://host", "has characters"),
@@ -75,7 +75,7 @@ def test_bad_base_urls(url: str, why: str) -> None:
 def test_a_secret_in_a_base_url_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_base_url(url, allow_insecure=True)
-    assert str(caught.value).startswith("base_url must have no user, query or fragment")
+    assert str(caught.value).startswith("base_url must not have a user, query or fragment")
     assert "sk-secret" not in repr(caught.value) + repr(vars(caught.value))
     assert caught.value.__cause__ is None
 
@@ -107,6 +107,8 @@ def test_no_key() -> None:
 )
 def test_a_key_with_what_no_key_has_is_refused_and_not_repeated(end: str) -> None:
     for key in ("sk-secret" + end, end + "sk-secret", "sk-" + end + "secret"):
-        with pytest.raises(ConfigurationError, match=r"^api_key has a space, a line end") as caught:
+        with pytest.raises(
+            ConfigurationError, match=r"^api_key has a space, a line break"
+        ) as caught:
             check_key(Key(key), "api_key")
         assert "secret" not in repr(caught.value) + repr(vars(caught.value))
