@@ -34,13 +34,13 @@ CONTENTS = [{"role": "user", "parts": [{"text": "a"}]}]
 
 
 def body(**options: Any) -> dict[str, Any]:
-    """The body of a request, without the contents."""
+    """Return the body of a request without the contents."""
     sent = json.loads(request(**options).body)
     assert sent.pop("contents") == CONTENTS
     return sent
 
 
-def test_the_two_operations() -> None:
+def test_requests_of_both_operations() -> None:
     streamed = build_request("streamGenerateContent", "gemini-2.5-flash", "a", {})
     assert streamed == Request(
         method="POST",
@@ -70,7 +70,7 @@ def test_the_two_operations() -> None:
         ("~_.-", "~_.-"),
     ],
 )
-def test_the_model_stays_in_its_segment(model: str, segment: str) -> None:
+def test_the_model_is_escaped_into_one_path_segment(model: str, segment: str) -> None:
     assert request(model).path == f"/v1beta/models/{segment}:streamGenerateContent?alt=sse"
 
 
@@ -81,7 +81,7 @@ def test_the_model_stays_in_its_segment(model: str, segment: str) -> None:
         *("..", "../a", "a..b", "a\nb", "a\x00", "a\u2028b", "\ud800", "a\u00a0"),
     ],
 )
-def test_what_is_no_model_name_is_refused(model: str) -> None:
+def test_invalid_model_names_are_refused(model: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         request(model)
     assert caught.value.message == (
@@ -92,7 +92,7 @@ def test_what_is_no_model_name_is_refused(model: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"thinking": "low"}])
 @pytest.mark.parametrize("model", [None, 5, b"m"])
-def test_a_model_is_a_str(model: Any, options: dict[str, Any]) -> None:
+def test_a_model_must_be_a_str(model: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="model must be a str, got "):
         request(model, **options)
 
@@ -105,7 +105,7 @@ STRUCT = FunctionDeclaration(
 ANY = FunctionCallingConfig(mode="ANY", allowed_function_names=["a_b"])
 LOW = ThinkingConfig(thinking_level="LOW")
 
-# Each option: as structs, in snake_case, and what is sent.
+# For each option: equivalent values, the key on the wire, and what is sent.
 OPTIONS: list[tuple[str, list[Any], str, Any]] = [
     (
         "system_instruction",
@@ -160,7 +160,7 @@ def test_options_as_structs_and_as_dicts(name: str, values: list[Any], key: str,
     assert body(**{name: None}) == {}
 
 
-def test_what_is_no_part_of_the_body() -> None:
+def test_options_that_are_not_in_the_body() -> None:
     assert body(headers={}, timeouts=Timeouts(), retry=RetryPolicy()) == {}
 
 
@@ -189,7 +189,9 @@ def test_a_thinking_level_and_a_budget_exclude_each_other(config: Any) -> None:
     "thinking",
     [LEVEL, BUDGET, {**LEVEL, "thinkingBudget": None}, {}, {"includeThoughts": True}, None],
 )
-def test_one_of_the_two_is_sent(thinking: dict[str, Any] | None) -> None:
+def test_a_thinking_config_with_a_level_or_a_budget_is_sent(
+    thinking: dict[str, Any] | None,
+) -> None:
     sent = body(generation_config={"thinkingConfig": thinking})
     assert sent == {"generationConfig": {"thinkingConfig": thinking}}
 
@@ -225,7 +227,7 @@ CONFIG = GenerationConfig(top_k=1, thinking_config=LOW)
 def test_extra_body_is_merged_in_last(options: Any, extra: Any, sent: Any) -> None:
     given = msgspec.json.encode([options, extra])
     assert body(**options, extra_body=extra) == sent
-    assert msgspec.json.encode([options, extra]) == given, "an argument was changed"
+    assert msgspec.json.encode([options, extra]) == given, "an argument was modified"
 
 
 def test_extra_body_may_be_a_request() -> None:
@@ -274,7 +276,7 @@ def test_options_that_can_never_work_are_refused(options: Any, message: str) -> 
 
 @pytest.mark.parametrize("bad", [object(), {1j: 2}, {("a",): 1}, "\ud800", [set("a"), print]])
 @pytest.mark.parametrize("extra", [None, {"generationConfig": {"seed": 1}}])
-def test_what_is_no_json_is_refused(bad: Any, extra: Any) -> None:
+def test_values_that_json_cannot_express_are_refused(bad: Any, extra: Any) -> None:
     for config in (GenerationConfig(response_json_schema=bad), {"responseJsonSchema": bad}):
         with pytest.raises(
             ConfigurationError, match="the request cannot be written as JSON"
@@ -283,7 +285,7 @@ def test_what_is_no_json_is_refused(bad: Any, extra: Any) -> None:
         assert caught.value.__cause__ is not None
 
 
-def test_what_is_nested_too_deeply_is_refused() -> None:
+def test_values_that_are_nested_too_deeply_are_refused() -> None:
     schema: dict[str, Any] = {"type": "ARRAY"}
     schema["items"] = schema
     for config in ({"response_schema": schema}, {"thinking_config": {"newer": schema}}):

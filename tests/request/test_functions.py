@@ -1,4 +1,4 @@
-"""Functions as tools: what is declared, what is decoded, what goes back."""
+"""Functions as tools: declarations, arguments, results."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_arguments_of_literals_of_several_types_are_decoded() -> None:
     assert tool.parse(FunctionCall(args={"value": 1})) == {"value": 1}
 
 
-def test_all_that_a_declaration_says() -> None:
+def test_a_declaration_combines_docstring_and_annotations() -> None:
     async def get_weather(city: str, unit: Unit = Unit.CELSIUS, *, days: int | None = None) -> Trip:
         """Look up
         the weather.
@@ -123,7 +123,7 @@ def test_all_that_a_declaration_says() -> None:
     }
 
 
-def test_a_name_and_a_description_of_ones_own() -> None:
+def test_a_custom_name_and_description() -> None:
     tool = FunctionTool(lambda: 1, name="one", description="Always 1.", timeout=2)
     assert (tool.name, tool.timeout) == ("one", 2)
     assert tool.declaration == FunctionDeclaration(
@@ -156,14 +156,14 @@ def test_a_name_and_a_description_of_ones_own() -> None:
                 "required": ["name"]}}}),
     ],
 )  # fmt: skip
-def test_results(annotation: Any, schema: Any) -> None:
+def test_result_schemas(annotation: Any, schema: Any) -> None:
     def look() -> Any: ...
 
     look.__annotations__["return"] = annotation
     assert FunctionTool(look).declaration.response_json_schema == schema
 
 
-def test_a_type_that_contains_itself_is_referred_to() -> None:
+def test_a_type_that_contains_itself_stays_a_reference() -> None:
     def plant(tree: Node, other: Node | None = None) -> None: ...
 
     tool = FunctionTool(plant)
@@ -196,7 +196,7 @@ def find(name: str, room: int) -> None: ...
         (functools.partial(functools.partial(find, room=5)), "find", ["name"]),
     ],
 )
-def test_what_else_can_be_called(
+def test_other_callables_can_be_declared(
     function: Callable[..., object], name: str | None, required: list[str]
 ) -> None:
     assert (
@@ -231,20 +231,22 @@ def result() -> Opaque: ...  # type: ignore[empty-body]
         (Office(), "'' is not a valid tool name: use FunctionTool(..., name=...)"),
     ],
 )
-def test_what_cannot_be_declared(function: Callable[..., object], sentence: str) -> None:
+def test_functions_that_cannot_be_declared_are_refused(
+    function: Callable[..., object], sentence: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         FunctionTool(function)
     assert str(caught.value).startswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["a b", "1a", "-a", "a" * 129, "é", "a\n"])
-def test_names_that_the_api_refuses(name: str) -> None:
+def test_invalid_tool_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a valid tool name"):
         FunctionTool(find, name=name)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5"])
-def test_timeouts_that_can_never_work(timeout: Any) -> None:
+def test_invalid_timeouts_are_refused(timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^timeout="):
         FunctionTool(find, timeout=timeout)
 
@@ -258,7 +260,7 @@ def test_timeouts_that_can_never_work(timeout: Any) -> None:
         ({"name": None, "room": 1}, "Expected `str`, got `null` - at `$.name`"),
     ],
 )
-def test_arguments_that_were_not_declared(args: dict[str, Any], reason: str) -> None:
+def test_arguments_that_do_not_match_the_declaration(args: dict[str, Any], reason: str) -> None:
     call = FunctionCall(name="find", args=args)
     with pytest.raises(ToolArgumentsError) as caught:
         FunctionTool(find).parse(call)
@@ -266,7 +268,7 @@ def test_arguments_that_were_not_declared(args: dict[str, Any], reason: str) -> 
     assert caught.value.message == reason
 
 
-def test_what_the_model_leaves_out_is_pythons_own_default() -> None:
+def test_omitted_arguments_use_the_default_of_the_function() -> None:
     default = Place(1.0)
 
     def go(place: Place = default, tags: list[str] = ["a"]) -> None: ...  # noqa: B006
@@ -290,13 +292,13 @@ def test_what_the_model_leaves_out_is_pythons_own_default() -> None:
         (FunctionResponse(name="other", response={"a": 1}, scheduling="SILENT"), {"a": 1}),
     ],
 )
-def test_what_goes_back(result: object, response: dict[str, Any]) -> None:
+def test_results_become_responses(result: object, response: dict[str, Any]) -> None:
     answer = FunctionTool(find).to_response(FunctionCall(name="find", id="7"), result)
     assert (answer.name, answer.id, answer.response) == ("find", "7", response)
     assert answer.scheduling == getattr(result, "scheduling", None)
 
 
-def test_what_is_no_json() -> None:
+def test_results_that_json_cannot_express_are_refused() -> None:
     with pytest.raises(TypeError, match="Opaque"):
         FunctionTool(find).to_response(FunctionCall(name="find"), Opaque())
 
@@ -305,7 +307,7 @@ def wire(tools: Any) -> list[Any]:
     return tools_to_wire(as_function_tools(tools))
 
 
-def test_all_functions_are_one_tool() -> None:
+def test_all_functions_become_one_tool() -> None:
     search = Tool(google_search=GoogleSearch())
     made = wire([search, find, {"code_execution": {}}, FunctionTool(find, name="g")])
     assert [declaration.name for declaration in made[0].function_declarations] == ["find", "g"]
@@ -325,7 +327,7 @@ def test_all_functions_are_one_tool() -> None:
         ([find, {"googleSerch": {}}], "tools[1] has no key 'googleSerch'"),
     ],
 )
-def test_tools_that_are_none(tools: Any, sentence: str) -> None:
+def test_invalid_tools_are_refused(tools: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         wire(tools)
     assert str(caught.value).startswith(sentence)

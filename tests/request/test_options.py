@@ -14,7 +14,7 @@ def sent_headers(headers: Any) -> dict[str, str]:
     return build_request("streamGenerateContent", "m", "a", {"headers": headers}).headers
 
 
-def test_headers_of_the_caller() -> None:
+def test_headers_of_the_caller_are_added() -> None:
     given = {"X-Trace": "a\tb c~", "Cookie": "", "!#$%&'*+-.^_`|~09": "1"}
     assert sent_headers(given) == {
         "Accept": "text/event-stream",
@@ -27,7 +27,7 @@ def test_headers_of_the_caller() -> None:
 
 
 @pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT"])
-def test_headers_of_the_caller_take_the_place_of_ours(name: str) -> None:
+def test_headers_of_the_caller_override_the_defaults(name: str) -> None:
     headers = sent_headers({name: "*/*"})
     assert headers == {"Content-Type": "application/json", name: "*/*"}
 
@@ -48,14 +48,14 @@ def test_headers_of_the_caller_take_the_place_of_ours(name: str) -> None:
         ),
     ],
 )
-def test_headers_that_cannot_be_sent_are_refused(name: Any, value: Any, message: str) -> None:
+def test_invalid_headers_are_refused(name: Any, value: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         sent_headers({"x-good": "1", name: value})
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("headers", [["x-a"], [("x-a", "1")], "x-a: 1", 5])
-def test_headers_are_a_dict(headers: Any) -> None:
+def test_headers_must_be_a_dict(headers: Any) -> None:
     with pytest.raises(ConfigurationError, match="headers must be a dict, got "):
         check_headers(headers)
 
@@ -67,7 +67,7 @@ def test_headers_are_a_dict(headers: Any) -> None:
         *("connection", "Content-Length", "transfer-encoding"),
     ],
 )
-def test_headers_of_the_client_are_refused_and_not_repeated(name: str) -> None:
+def test_reserved_headers_are_refused_and_their_values_not_repeated(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_headers({name: "sk-secret"})
     assert str(caught.value) == (
@@ -76,12 +76,12 @@ def test_headers_of_the_client_are_refused_and_not_repeated(name: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["temperature", "thinking_config", "response_schema"])
-def test_an_option_that_belongs_in_the_config_says_so(option: str) -> None:
+def test_an_option_that_belongs_in_the_generation_config(option: str) -> None:
     with pytest.raises(TypeError, match=rf"^unknown option '{option}': use generation_config="):
         check_names({option: 1}, GenerateOptions.__annotations__)
 
 
-def test_an_unknown_option_names_the_known_ones() -> None:
+def test_an_unknown_option_lists_the_valid_ones() -> None:
     with pytest.raises(
         TypeError, match=r"^unknown option 'sytem_instruction'; valid options are "
     ) as caught:

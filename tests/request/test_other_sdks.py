@@ -45,7 +45,7 @@ from cometgem.types import Content, GenerationConfig, Part
         ("top_logprobs", "generation_config={'response_logprobs': True, 'logprobs': ...}"),
     ],
 )
-async def test_options_of_other_sdks(option: str, suggestion: str) -> None:
+async def test_options_of_other_sdks_get_the_right_suggestion(option: str, suggestion: str) -> None:
     given: Any = {option: 1}
     async with Client("sk-key", base_url="http://127.0.0.1:9") as client:
         for start in (client.generate_content, client.stream_generate_content, client.run_tools):
@@ -85,7 +85,7 @@ def test_a_known_option_is_never_refused() -> None:
         ("tools", "the option tools=... instead"),
     ],
 )
-def test_config_keys_of_other_sdks(key: str, suggestion: str) -> None:
+def test_config_keys_of_other_sdks_get_the_right_suggestion(key: str, suggestion: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         build_request("generateContent", "m", "Hi", {"generation_config": {"seed": 1, key: 2}})
     assert str(caught.value) == f"generation_config has no key {key!r}: use {suggestion}"
@@ -120,7 +120,7 @@ RESULT = (
         ("tool", RESULT),
     ],
 )
-def test_roles_of_other_sdks(role: str, suggestion: str) -> None:
+def test_roles_of_other_sdks_get_the_right_suggestion(role: str, suggestion: str) -> None:
     turns: list[Any] = [
         {"role": role, "parts": [{"text": "a"}]},
         {"role": role, "content": "a"},
@@ -163,7 +163,9 @@ def test_the_role_of_a_system_instruction_is_ignored(role: str) -> None:
     [(contents_to_wire, "contents"), (instruction_to_wire, "system_instruction")],
 )
 @pytest.mark.parametrize("content", ["hi", [{"type": "text", "text": "hi"}], None])
-def test_content_in_place_of_parts(to_wire: Any, name: str, content: Any) -> None:
+def test_content_in_place_of_parts_gets_the_right_suggestion(
+    to_wire: Any, name: str, content: Any
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         to_wire({"role": "user", "content": content})
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""The repr of wire structs: what is set, shortened, whatever the values are."""
+"""The repr of wire structs: the fields that are set, shortened, and never an exception."""
 
 from __future__ import annotations
 
