@@ -301,7 +301,7 @@ def test_a_file_of_unknown_type(server: FakeServer, run: Run, tmp_path: Path) ->
     ("change", "sentence"),
     [
         ({"COMETAPI_KEY": ""}, "COMETAPI_KEY is empty"),
-        ({"COMETAPI_KEY": KEY + "\n"}, "COMETAPI_KEY has a space, a line end"),
+        ({"COMETAPI_KEY": KEY + "\n"}, "COMETAPI_KEY has a space, a line break"),
         (
             {"COMETAPI_BASE_URL": "ftp://example.com"},
             "base_url 'ftp://example.com' is not an http(s)",
