@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import anyio
 
@@ -24,7 +24,7 @@ from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.merge import ResponseMerger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
     from types import TracebackType
 
     from cometgem.http.attempts import Attempts
@@ -76,6 +76,10 @@ class GenerateContentStream:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the stream and return it, as in ``async for chunk in await stream``."""
+        return self.__aenter__().__await__()
 
     def __del__(self) -> None:
         if self._response is not None:

@@ -45,7 +45,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, "set the environment variable COMETAPI_KEY"),
         ({"api_key": ""}, "api_key is empty"),
-        ({"api_key": "a\nb"}, "api_key has a space, a line end"),
+        ({"api_key": "a\nb"}, "api_key has a space, a line break"),
         ({"api_key": "k", "base_url": "http://example.com"}, "would send the key unencrypted"),
         ({"api_key": "k", "auth": "basic"}, "use 'x-goog-api-key' or 'bearer'"),
         ({"api_key": "k", "max_event_size": 0}, "max_event_size=0"),

@@ -42,6 +42,7 @@ OWN_JSON = {
     "cometgem.testing.reply.Reply.chunks": {"items"},
     "cometgem.testing.reply.Reply.usage": {"metadata"},
     "cometgem.types.content.Part.from_function_response": {"response"},
+    "cometgem.types.wire.Wire.to_dict": {"return"},
 }
 
 

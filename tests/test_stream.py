@@ -96,6 +96,41 @@ async def test_open_raises_the_error_of_the_api(client: Client, fake_server: Fak
         await anext(stream)
 
 
+async def test_await_opens_the_stream_and_returns_it(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("a", "b"))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    assert await stream is stream
+    assert await stream is stream
+    assert (stream.status, len(fake_server.requests)) == (200, 1)
+    assert [chunk.text async for chunk in stream] == ["a", "b"]
+    async for chunk in await client.stream_generate_content(MODEL, "Hi"):
+        assert chunk.candidates
+    async with await client.stream_generate_content(MODEL, "Hi") as stream:
+        assert (await stream.get_final_response()).text
+    assert len(fake_server.requests) == 3
+
+
+async def test_await_raises_what_the_api_refused(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.error(401, message="bad key"))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="bad key"):
+            await stream
+    assert len(fake_server.requests) == 1
+
+
+async def test_break_out_of_an_awaited_stream_closes_the_connection(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("one").then_stall())
+    async for chunk in await client.stream_generate_content(MODEL, "Hi"):
+        assert chunk.text == "one"
+        break
+    await fake_server.requests[0].wait_gone()
+
+
 async def test_text_stream_leaves_out_thoughts_and_empty_chunks(
     client: Client, fake_server: FakeServer
 ) -> None:

@@ -28,7 +28,7 @@ from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
     from types import TracebackType
 
     from cometgem.options import GenerateOptions
@@ -126,6 +126,10 @@ class ConversationStream(Generic[ItemT_co]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the conversation and return it, as in ``async for item in await stream``."""
+        return self.__aenter__().__await__()
 
     def __del__(self) -> None:
         if hasattr(self, "_ended"):

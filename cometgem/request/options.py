@@ -1,4 +1,4 @@
-"""The options of a request: their types, their names, and the headers among them."""
+"""The options of a request: their types, and checks of names and headers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.other_sdks import suggest_option
 from cometgem.types.generation import GenerationConfig
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _RESERVED_HEADERS = frozenset(
 
 
 class CommonOptions(TypedDict, total=False):
-    """What goes into every request beside the model, the contents and the tools.
+    """Options of every request, in addition to the model, the contents and the tools.
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
@@ -39,8 +40,8 @@ class CommonOptions(TypedDict, total=False):
         thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
         tool_config: How the model may use the tools.
         safety_settings: What to block.
-        generation_config: Temperature, output format and the like.
-        cached_content: ``cachedContents/{id}``.
+        generation_config: Temperature, output format and similar settings.
+        cached_content: The name of cached content, ``cachedContents/{id}``.
         extra_body: Merged into the body last, for keys newer than this library.
         headers: Sent with this request; they override the client's.
     """
@@ -57,7 +58,7 @@ class CommonOptions(TypedDict, total=False):
 
 
 class RequestOptions(CommonOptions, total=False):
-    """What goes into a request beside the model and the contents.
+    """Options of a request, in addition to the model and the contents.
 
     Attributes:
         tools: The API's own tools, and functions; functions are declared but not run.
@@ -70,15 +71,17 @@ def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
     """Check that every option exists.
 
     Raises:
-        TypeError: One does not.
+        TypeError: One does not; the message says what to use instead, if that is known.
     """
-    config_keys = GenerationConfig.__struct_fields__
     for name in options:
-        if name in config_keys:
+        if name in known:
+            continue
+        if suggestion := suggest_option(name):
+            raise TypeError(f"unknown option {name!r}: use {suggestion}")
+        if name in GenerationConfig.__struct_fields__:
             raise TypeError(f"unknown option {name!r}: use generation_config={{{name!r}: ...}}")
-        if name not in known:
-            valid = ", ".join(sorted(known))
-            raise TypeError(f"unknown option {name!r}; valid options are {valid}")
+        valid = ", ".join(sorted(known))
+        raise TypeError(f"unknown option {name!r}; valid options are {valid}")
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

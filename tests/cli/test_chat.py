@@ -63,8 +63,8 @@ def test_a_text_that_begins_with_a_slash(server: FakeServer, talk: Talk) -> None
     [
         (["--model", "a/b"], "'a/b' is not a valid model name"),
         (["--model", ""], "'' is not a valid model name"),
-        (["--system", ""], "system_instruction is an empty text"),
-        (["--model", "gemini-3-pro", "--thinking", "off"], "cannot do thinking='off'"),
+        (["--system", ""], "system_instruction is blank"),
+        (["--model", "gemini-3-pro", "--thinking", "off"], "does not support thinking='off'"),
         (["--load", "none.json"], "cannot load 'none.json': No such file or directory"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_reader_that_went_away(server: FakeServer, monkeypatch: pytest.MonkeyP
         ("/file ~no-such-user-here/x.png", "cannot read '~no-such-user-here/x.png'"),
         ("/model a/b", "'a/b' is not a valid model name"),
         ("/thinking a lot", "'a lot' is none of off, minimal, low, medium, high, dynamic, and"),
-        ("/thinking 99999", "'gemini-2.5-flash' cannot do thinking=99999"),
+        ("/thinking 99999", "'gemini-2.5-flash' does not support thinking=99999"),
         ("/load .", "cannot load '.': "),
     ],
 )
@@ -243,7 +243,9 @@ def test_a_model_that_cannot_think_so(server: FakeServer, talk: Talk) -> None:
     status, _, err = talk("/model gemini-3-pro", "/model", "Hi", argv=("--thinking", "512"))
     assert status == 1
     error, model = err.splitlines()
-    assert error.startswith("cometgem: error: 'gemini-3-pro' cannot do thinking=512: it takes ")
+    assert error.startswith(
+        "cometgem: error: 'gemini-3-pro' does not support thinking=512: it takes "
+    )
     assert model == "model: gemini-2.5-flash"
     assert server.requests[0].model == "gemini-2.5-flash"
 

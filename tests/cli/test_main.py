@@ -269,9 +269,9 @@ def test_no_prompt_from_stdin(
         (["Hi", "--model", "a/b"], "'a/b' is not a valid model name"),
         (["Hi", "--model", ""], "'' is not a valid model name"),
         (["Hi", "--no-stream", "--model", "a/b"], "'a/b' is not a valid model name"),
-        (["Hi", "--system", ""], "system_instruction is an empty text"),
-        (["Hi", "--thinking", "512", "--model", "gemini-3-pro"], "cannot do thinking=512"),
-        (["Hi", "--thinking", "off", "--model", "gemini-3-pro"], "cannot do thinking='off'"),
+        (["Hi", "--system", ""], "system_instruction is blank"),
+        (["Hi", "--thinking", "512", "--model", "gemini-3-pro"], "does not support thinking=512"),
+        (["Hi", "--thinking", "off", "--model", "gemini-3-pro"], "does not support thinking='off'"),
         (["Hi", "--file", "no-such-file.png"], "cannot read 'no-such-file.png'"),
         (["Hi", "--file", __file__ + "/.."], "cannot read"),
         (["Hi\udc80"], "surrogates not allowed"),
@@ -301,8 +301,11 @@ def test_a_file_of_unknown_type(server: FakeServer, run: Run, tmp_path: Path) ->
     ("change", "sentence"),
     [
         ({"COMETAPI_KEY": ""}, "COMETAPI_KEY is empty"),
-        ({"COMETAPI_KEY": KEY + "\n"}, "COMETAPI_KEY has a space, a line end"),
-        ({"COMETAPI_BASE_URL": "ftp://example.com"}, "base_url 'ftp://example.com' is no http(s)"),
+        ({"COMETAPI_KEY": KEY + "\n"}, "COMETAPI_KEY has a space, a line break"),
+        (
+            {"COMETAPI_BASE_URL": "ftp://example.com"},
+            "base_url 'ftp://example.com' is not an http(s)",
+        ),
         ({"COMETAPI_BASE_URL": "http://example.com"}, "would send the key unencrypted"),
     ],
 )

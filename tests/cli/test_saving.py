@@ -69,7 +69,7 @@ def test_thinking_is_the_given_models(server: FakeServer, talk: Talk) -> None:
     ]
     status, _, err = talk("Go on", argv=("--load", "c.json", "--thinking", "off"))
     assert (status, len(server.requests)) == (2, 2)
-    assert "'gemini-2.5-pro' cannot do thinking='off'" in err
+    assert "'gemini-2.5-pro' does not support thinking='off'" in err
 
 
 def test_thinking_outlives_a_load(server: FakeServer, talk: Talk) -> None:

@@ -351,7 +351,7 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
         ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"history": 5}, "history must be a str"),
-        ({"thinking": "off"}, "'gemini-3-flash-preview' cannot do thinking='off'"),
+        ({"thinking": "off"}, "'gemini-3-flash-preview' does not support thinking='off'"),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
 )

@@ -51,8 +51,8 @@ def test_settings_are_separated_from_the_request() -> None:
             "on_tool_error='ignore' is not valid; use 'raise' or 'report'",
         ),
         ({"tools": 5}, "tools must be a list, got int"),
-        ({"contents": ""}, "contents is an empty text: say something"),
-        ({"contents": []}, "contents is an empty list: say something"),
+        ({"contents": ""}, "contents is blank: give it some text"),
+        ({"contents": []}, "contents is an empty list: give at least one text or part"),
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
     ],
 )

@@ -188,6 +188,22 @@ async def test_open_raises_before_the_first_chunk(client: Client, fake_server: F
         await stream.open()
 
 
+async def test_await_opens_the_conversation_and_returns_it(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(Reply.error(400, message="no"))
+    refused = client.run_tools(MODEL, "Hi", tools=[])
+    with pytest.raises(BadRequestError, match="no"):
+        await refused
+    fake_server.add(calling(call("get_weather", {"city": "a"})), WARM)
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather])
+    assert await stream is stream
+    assert len(fake_server.requests) == 2
+    assert kinds(await read(stream))[1:3] == ["call get_weather", "answer {'weather': 'warm in a'}"]
+    async for item in await client.run_tools(MODEL, "Hi", tools=[]):
+        assert item
+
+
 async def test_the_final_response_can_be_requested_twice(
     client: Client, fake_server: FakeServer
 ) -> None:

@@ -72,7 +72,7 @@ def test_contents_become_turns(contents: Any, turns: list[Content]) -> None:
 def test_contents_that_are_not_valid_as_history() -> None:
     with pytest.raises(ConfigurationError, match="not valid as history"):
         as_turns([{"role": "user", "parts": [{"text": 5}]}])
-    with pytest.raises(ConfigurationError, match="contents is an empty text"):
+    with pytest.raises(ConfigurationError, match="contents is blank"):
         as_turns("")
 
 

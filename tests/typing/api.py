@@ -107,6 +107,11 @@ async def stream(client: Client) -> None:
         assert_type(await stream.get_final_response(), GenerateContentResponse)
     async for chunk in client.stream_generate_content("m", "Hi"):
         assert_type(chunk, GenerateContentResponse)
+    assert_type(await client.stream_generate_content("m", "Hi"), GenerateContentStream)
+    async for chunk in await client.stream_generate_content("m", "Hi"):
+        assert_type(chunk, GenerateContentResponse)
+        assert_type(chunk.to_dict(), dict[str, Any])
+        assert_type(chunk.to_json(), str)
     async for text in stream.text_stream:
         assert_type(text, str)
     assert_type(await anext(stream), GenerateContentResponse)
@@ -208,6 +213,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         timeouts=Timeouts(total=60),
     )
     assert_type(stream, ConversationStream[ConversationItem])
+    assert_type(await stream, ConversationStream[ConversationItem])
     async with stream:
         async for item in stream:
             assert_type(item, GenerateContentResponse | FunctionCall | FunctionResponse)

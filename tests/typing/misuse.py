@@ -77,7 +77,7 @@ async def start_conversation(client: Client) -> None:
 
 
 async def read(client: Client) -> None:
-    await client.stream_generate_content("m", "Hi")  # type: ignore[misc]
+    (await client.stream_generate_content("m", "Hi")).text  # type: ignore[attr-defined]
     client.generate_content("m", "Hi").text  # type: ignore[attr-defined]
     for _ in client.stream_generate_content("m", "Hi"):  # type: ignore[attr-defined]
         pass
