@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -11,9 +11,14 @@ from cometgem.errors import ConfigurationError
 from cometgem.request.keys import to_wire
 from cometgem.types.content import Content, Part
 
+if TYPE_CHECKING:
+    from cometgem.types.dicts import ContentDict, PartDict
+else:  # not imported: making the TypedDicts takes about 10 ms
+    ContentDict = PartDict = Mapping[str, Any]
+
 __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
 
-Turn: TypeAlias = str | Part | Content | Mapping[str, Any]
+Turn: TypeAlias = str | Part | Content | PartDict | ContentDict
 Contents: TypeAlias = Turn | Sequence[Turn]
 
 _WANTED = "a str, a Part, a Content, a dict in wire form, or a list of these"

@@ -1,4 +1,7 @@
-"""What is said: requests and responses as msgspec structs. No I/O; wire-faithful."""
+"""What is said: requests and responses as msgspec structs. No I/O; wire-faithful.
+
+`cometgem.types.dicts` has the structs of a request as TypedDicts, for annotations.
+"""
 
 # Packed by hand: a hundred names one below the other hide what belongs to what.
 # fmt: off
