@@ -20,6 +20,8 @@ __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
 
 Turn: TypeAlias = str | Part | Content | PartDict | ContentDict
 Contents: TypeAlias = Turn | Sequence[Turn]
+"""What ``contents`` may be. For a type checker, a dict in a variable is a ``ContentDict`` or a
+``PartDict`` of ``cometgem.types.dicts``."""
 
 _WANTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
 
