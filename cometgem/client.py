@@ -134,8 +134,8 @@ class Client:
             model: Such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: A text, a ``Part``, a ``Content``, a dict in wire form, or a list of these;
                 adjacent parts become one turn of the user.
-            **options: All optional, and None is as good as not given:
-                system_instruction: Instructions for the whole conversation, as ``contents``.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
                 thinking: How much to think: "off", "minimal", "low", "medium", "high",
@@ -168,8 +168,8 @@ class Client:
         Args:
             model: Such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
-            **options: All optional, and None is as good as not given:
-                system_instruction: Instructions for the whole conversation, as ``contents``.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
                 thinking: How much to think: "off", "minimal", "low", "medium", "high",
