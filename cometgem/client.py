@@ -140,7 +140,21 @@ class Client:
             model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: A string, a ``Part``, a ``Content``, a dict in wire form, or a list of these.
                 Adjacent parts become one turn of the user.
-            **options: See ``GenerateOptions``.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
+                tools: The API's own tools, and functions, which are declared but not run.
+                tool_config: How the model may use the tools.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high",
+                    "dynamic", or a number of tokens.
+                thoughts: True returns summaries of the thinking.
+                generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
+                safety_settings: What to block.
+                cached_content: The name of cached content, ``cachedContents/{id}``.
+                extra_body: Merged into the request's body, for keys newer than this library.
+                headers: Sent with this request; they override the client's.
+                timeouts: Limits in seconds, instead of the client's.
+                retry: How often to try, and how many seconds to wait in between, instead of the
+                    client's.
 
         Raises:
             ConfigurationError: An argument is not valid; nothing was sent.
@@ -160,7 +174,21 @@ class Client:
         Args:
             model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
-            **options: See ``GenerateOptions``.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
+                tools: The API's own tools, and functions, which are declared but not run.
+                tool_config: How the model may use the tools.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high",
+                    "dynamic", or a number of tokens.
+                thoughts: True returns summaries of the thinking.
+                generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
+                safety_settings: What to block.
+                cached_content: The name of cached content, ``cachedContents/{id}``.
+                extra_body: Merged into the request's body, for keys newer than this library.
+                headers: Sent with this request; they override the client's.
+                timeouts: Limits in seconds, instead of the client's.
+                retry: How often to try, and how many seconds to wait in between, instead of the
+                    client's.
 
         Raises:
             ConfigurationError: An argument is not valid.
@@ -187,7 +215,13 @@ class Client:
             model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
             tools: Functions, instances of ``FunctionTool``, and the API's own tools.
-            **options: See ``ConversationOptions``.
+            **options: Those of ``stream_generate_content``, and:
+                max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                concurrency: How many functions may run at the same time. Defaults to no limit.
+                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
+                    "report" reports the failure to the model and goes on.
+                confirm: Called before each function call: True runs it, False refuses it, a text
+                    refuses it and is the reason.
 
         Raises:
             ConfigurationError: An argument is not valid.
@@ -233,7 +267,13 @@ class Client:
             tools: As for ``run_tools``; the functions are run.
             history: The turns of an earlier conversation.
             keep_thoughts: Whether thought summaries are kept in the history.
-            **options: See ``ConversationOptions``; they go with each turn.
+            **options: Those of ``stream_generate_content``, for every turn, and:
+                max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                concurrency: How many functions may run at the same time. Defaults to no limit.
+                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
+                    "report" reports the failure to the model and goes on.
+                confirm: Called before each function call: True runs it, False refuses it, a text
+                    refuses it and is the reason.
 
         Raises:
             ConfigurationError: An argument is not valid.

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
     from cometgem.options import GenerateOptions
     from cometgem.types.content import FunctionCall
+    from cometgem.types.dicts import FunctionDeclarationDict
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["SCRIPT", "recorded", "run_demo"]
 
 PROMPT = "When does Halley's Comet come back? Set me a reminder for the month before."
 
-_REMINDER = {
+_REMINDER: FunctionDeclarationDict = {
     "name": "set_reminder",
     "description": "Remind the user of something.",
     "parameters": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
 
@@ -12,10 +12,17 @@ from cometgem.request.keys import to_wire
 from cometgem.request.other_sdks import check_content_key, check_role
 from cometgem.types.content import Content, Part
 
+if TYPE_CHECKING:
+    from cometgem.types.dicts import ContentDict, PartDict
+else:  # not imported: making the TypedDicts takes about 10 ms
+    ContentDict = PartDict = Mapping[str, Any]
+
 __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
 
-Turn: TypeAlias = str | Part | Content | Mapping[str, Any]
+Turn: TypeAlias = str | Part | Content | PartDict | ContentDict
 Contents: TypeAlias = Turn | Sequence[Turn]
+"""What ``contents`` may be. For a type checker, a dict in a variable is a ``ContentDict`` or a
+``PartDict`` of ``cometgem.types.dicts``."""
 
 _EXPECTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
 

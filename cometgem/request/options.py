@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.request.thinking import Thinking
+    from cometgem.types.dicts import GenerationConfigDict, SafetySettingDict, ToolConfigDict
     from cometgem.types.request import SafetySetting
     from cometgem.types.tools import ToolConfig
 
@@ -31,6 +32,11 @@ _RESERVED_HEADERS = frozenset(
 
 class CommonOptions(TypedDict, total=False):
     """Options of every request, in addition to the model, the contents and the tools.
+
+    A dict in place of a struct has the API's own keys in camelCase or snake_case. Type checkers
+    know them, so they do not take a variable of type ``dict[str, Any]``: annotate it as one of
+    ``cometgem.types.dicts``, such as ``GenerationConfigDict``, or make the struct. What is newer
+    than this library goes into ``extra_body``.
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
@@ -49,9 +55,9 @@ class CommonOptions(TypedDict, total=False):
     system_instruction: Contents | None
     thinking: Thinking | None
     thoughts: bool | None
-    tool_config: ToolConfig | Mapping[str, Any] | None
-    safety_settings: Sequence[SafetySetting | Mapping[str, Any]] | None
-    generation_config: GenerationConfig | Mapping[str, Any] | None
+    tool_config: ToolConfig | ToolConfigDict | None
+    safety_settings: Sequence[SafetySetting | SafetySettingDict] | None
+    generation_config: GenerationConfig | GenerationConfigDict | None
     cached_content: str | None
     extra_body: Mapping[str, Any] | None
     headers: Mapping[str, str] | None

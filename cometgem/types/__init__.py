@@ -1,4 +1,7 @@
-"""Requests and responses as msgspec structs. No I/O; wire-faithful."""
+"""Requests and responses as msgspec structs. No I/O; wire-faithful.
+
+`cometgem.types.dicts` has the structs of a request as TypedDicts, for annotations.
+"""
 
 # Packed by hand: a hundred names on a line each would hide which of them belong together.
 # fmt: off
