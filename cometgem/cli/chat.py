@@ -56,7 +56,7 @@ def run_chat(  # noqa: PLR0913  one per option of the command
         The exit code: 1 if the input came through a pipe and any line failed.
 
     Raises:
-        ConfigurationError: There is no key, or an option can never work.
+        ConfigurationError: There is no key, or an option is not valid.
     """
     client = make_client()
     options = cast("ConversationOptions", thinking or {})
@@ -186,7 +186,7 @@ class Talk:
             if stream.complete:
                 self._report(stream.snapshot)
             else:
-                self._keep_what_came(stream)
+                self._keep_partial(stream)
 
     def _report(self, final: GenerateContentResponse) -> None:
         """Show the parts of an answer that are not text, and why it ended."""
@@ -219,7 +219,7 @@ class Talk:
             if text and not text.endswith("\n") and not self._terminal.out.isatty():
                 self._terminal.answer("\n")
 
-    def _keep_what_came(self, stream: ConversationStream[GenerateContentResponse]) -> None:
+    def _keep_partial(self, stream: ConversationStream[GenerateContentResponse]) -> None:
         # Thoughts alone are not an answer, and a call would have to be answered next.
         if any(
             part.text != "" and not part.thought and part.function_call is None

@@ -14,7 +14,7 @@ def make_client() -> Client:
     """Return a client with the key and the base URL from the environment.
 
     Raises:
-        ConfigurationError: There is no key, or one of them can never work.
+        ConfigurationError: There is no key, or the key or the base URL is not valid.
     """
     if "COMETAPI_KEY" not in os.environ:
         raise UsageError(

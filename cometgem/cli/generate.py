@@ -31,7 +31,7 @@ def run_generate(terminal: Terminal, args: argparse.Namespace) -> int:
         The exit code: 1 if there was no answer.
 
     Raises:
-        CometGemError: There is no key, an option can never work, or the request failed.
+        CometGemError: There is no key, an option is not valid, or the request failed.
     """
     options = _options(args)
     # The key is checked before files are read and before a prompt is typed.

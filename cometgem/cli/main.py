@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_broken_pipe(error: OSError) -> bool:
-    # Windows reports the write to a pipe that nobody reads any more as an invalid argument.
+    # Windows reports a write to a closed pipe as an invalid argument.
     return isinstance(error, BrokenPipeError) or (_IS_WINDOWS and error.errno == errno.EINVAL)
 
 

@@ -36,7 +36,7 @@ _TRANSLATIONS = (
 
 
 class UsageError(ConfigurationError):
-    """Something that was typed can never work, in the command line's own words.
+    """Something that was typed is not valid; the message is worded for the command line.
 
     Attributes:
         program: The command that it was typed for, such as "cometgem generate".
