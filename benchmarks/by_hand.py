@@ -20,14 +20,14 @@ class Blob(msgspec.Struct, rename="camel"):
 
 
 class Part(msgspec.Struct, rename="camel"):
-    """A piece of what the model said."""
+    """A part of the answer."""
 
     text: str = ""
     inline_data: Blob | None = None
 
 
 class Content(msgspec.Struct):
-    """What the model said."""
+    """The content of the answer."""
 
     parts: list[Part] = []
     role: str = "model"
@@ -42,7 +42,7 @@ class Candidate(msgspec.Struct, rename="camel"):
 
 
 class Usage(msgspec.Struct, rename="camel"):
-    """What it costs."""
+    """Token counts."""
 
     prompt_token_count: int = 0
     candidates_token_count: int = 0

@@ -1,4 +1,4 @@
-"""How many streams of 50 chunks a second one core carries without being late."""
+"""How many streams of 50 chunks/s one core can handle without falling behind."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["largest", "lateness"]
 
 LATE = 20.0  # milliseconds
-TRIES = 2  # since anything else on the machine makes a chunk late, too
-PATIENCE = 10.0  # seconds for a step
+TRIES = 2  # since other processes on the machine can delay a chunk
+PATIENCE = 10.0  # seconds per step
 STAMPS = re.compile(rb'"text": "(\d{%d})' % STAMP)
 
 
 async def largest(holds: Callable[[int], Awaitable[bool]], start: int, most: int) -> int:
-    """Return the largest number that holds, to 1/16: first doubled, then halved between."""
+    """Return the largest number that holds, within 1/16: double it, then bisect."""
     low, high = 0, start
     while await holds(high):
         if high >= most:
@@ -44,9 +44,9 @@ async def largest(holds: Callable[[int], Awaitable[bool]], start: int, most: int
 
 
 async def lateness(adapter: Adapter, scenario: Scenario, streams: int) -> float:
-    """Return the p99 of the milliseconds from a chunk's due time to its being in our hands.
+    """Return the p99 of the milliseconds from a chunk's due time until the client hands it out.
 
-    The first third of each stream is left out: all of them begin at once.
+    The first third of each stream is left out, since all streams start at once.
     """
     reader = Reader(adapter, replace(scenario.load, gate=streams))
     reader.expect()

@@ -1,10 +1,10 @@
-"""One adapter a client, all doing the same work: decode every chunk and read its text.
+"""One adapter for each client. All do the same work: decode every chunk and read its text.
 
-``take`` is called with the text of each chunk. What the client joins or counts itself comes back
-in the ``Ending``; the worker compares both with what the server was told to send.
+``take`` is called with the text of each chunk. What the client itself joins or counts is returned
+in the ``Ending``. The worker compares both with what the server sent.
 """
 
-# ruff: noqa: PLC0415  a process measures one client, and imports no other
+# ruff: noqa: PLC0415  a process measures one client and imports only that one
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ BODY = {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a client knows at the end of a stream.
+    """What a client returns at the end of a stream.
 
     Attributes:
         finish: The finish reason.
-        text: The text, where the client has joined it itself.
-        size: Bytes read, where the client has decoded nothing.
+        text: The text, if the client joins it itself.
+        size: The number of bytes read, if the client decodes nothing.
     """
 
     finish: str | None = None
@@ -50,8 +50,8 @@ class Adapter:
 
     Attributes:
         packages: Modules that must be installed.
-        dialect: The wire it speaks.
-        decodes: Whether it makes text of the bytes.
+        dialect: The API it uses.
+        decodes: Whether it decodes the bytes to text.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -91,7 +91,7 @@ class Adapter:
 
 
 class CometGem(Adapter):
-    """This library, with all that its users get."""
+    """This library, with every feature that its users get."""
 
     packages = ("cometgem",)
 
@@ -102,7 +102,7 @@ class CometGem(Adapter):
         self.client = await self.opened.enter_async_context(Client(KEY, base_url=self.base_url))
 
     async def stream(self, model: str, take: Take) -> Ending:
-        """Read one stream to its end, and have it merged."""
+        """Read one stream to its end and merge it."""
         async with self.client.stream_generate_content(model, PROMPT) as stream:
             async for chunk in stream:
                 take(chunk.text)
@@ -120,7 +120,7 @@ class CometGem(Adapter):
 
 
 class AiohttpDrain(Adapter):
-    """The floor: aiohttp, read and thrown away."""
+    """The floor: aiohttp, with the bytes read and discarded."""
 
     packages: ClassVar[tuple[str, ...]] = ("aiohttp",)
     decodes = False
@@ -150,7 +150,7 @@ class AiohttpDrain(Adapter):
         return body[body.index(b'"text": "') + 9 :].partition(b'"')[0].decode()
 
     async def picture(self, model: str) -> bytes:
-        """Read all bytes, and none of the picture."""
+        """Read all bytes without decoding the picture."""
         await self.stream(model, len)
         return b""
 
@@ -192,7 +192,7 @@ class AiohttpMsgspec(AiohttpDrain):
 
 
 class AiohttpLines(AiohttpDrain):
-    """The loop of many examples: line by line, and json."""
+    """The loop found in many examples: line by line, with json."""
 
     decodes = True
 
@@ -223,7 +223,7 @@ class HttpxSse(Adapter):
     packages = ("httpx", "httpx_sse")
 
     async def open(self) -> None:
-        """Make the client, without its cap on connections and its five seconds' patience."""
+        """Make the client, without its connection limit and its 5 s timeout."""
         import httpx
         import httpx_sse
 
@@ -287,13 +287,13 @@ class GoogleGenai(Adapter):
 
 
 class OpenAI(Adapter):
-    """OpenAI's client, against the compatible endpoint that gateways have."""
+    """OpenAI's client, using the compatible endpoint of gateways."""
 
     packages = ("openai",)
     dialect = "openai"
 
     async def open(self) -> None:
-        """Make the client, without its cap on connections."""
+        """Make the client, without its connection limit."""
         import openai
 
         client = openai.AsyncOpenAI(
@@ -324,8 +324,8 @@ class OpenAI(Adapter):
         return text
 
     async def picture(self, model: str) -> bytes:
-        """Refuse."""
-        raise NotImplementedError("this dialect has no pictures in its streams")
+        """Raise: not supported."""
+        raise NotImplementedError("this API does not stream pictures")
 
 
 CLIENTS: dict[str, type[Adapter]] = {
@@ -378,7 +378,7 @@ async def _read_picture(chunks: Any) -> bytes:
 
 
 def _no_limits() -> Any:
-    """Return no limits, of the httpx that openai was built on: there are two."""
+    """Return unlimited ``Limits`` of the httpx that openai uses, since there are two."""
     import openai
 
     base = openai.DefaultAsyncHttpxClient.__mro__[1]

@@ -1,4 +1,4 @@
-"""What the machine is, what a process may have of it, and what it has taken."""
+"""The machine, and the CPUs, files and memory of a process."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PACKAGES = (
 
 
 def allow_many_files() -> None:
-    """Let the process open as many sockets as it may ever have."""
+    """Raise the limit of open files, and so of sockets, to the maximum."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def cpus() -> tuple[int, int] | None:
-    """Return a CPU for the server and one for the client, or None where there is no choice."""
+    """Return a CPU for the server and one for the client, or None if they cannot be chosen."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     allowed = sorted(os.sched_getaffinity(0))
@@ -46,14 +46,14 @@ def pin(process: int, cpu: int | None) -> None:
 
 
 def memory() -> int:
-    """Return the bytes of memory that this process has now; its peak where that is unknown."""
+    """Return the memory of this process in bytes, or its peak if the current size is unknown."""
     return _status("VmRSS") or peak_memory()
 
 
 def peak_memory() -> int:
-    """Return the most bytes of memory that this process has had.
+    """Return the peak memory of this process in bytes.
 
-    ``ru_maxrss`` would tell the parent's, where that is more: it survives the fork.
+    Not ``ru_maxrss``, if avoidable: it is inherited from the parent on fork.
     """
     unit = 1 if sys.platform == "darwin" else 1024
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -67,7 +67,7 @@ def _status(name: str) -> int | None:
 
 
 def describe() -> dict[str, str]:
-    """Return the machine and the versions, for those who compare."""
+    """Return the machine and the versions of the packages."""
     versions = {}
     for package in PACKAGES:
         try:

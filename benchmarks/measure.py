@@ -1,4 +1,4 @@
-"""Runs clients in turn, each in a fresh process, and puts their figures together."""
+"""Runs clients in turn, each in a fresh process, and collects their figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Bench", "Figure", "Result"]
 
 HERE = Path(__file__).parent
-TIME = 330  # seconds for a process; the worker gives up before
+TIME = 330  # seconds for a process; the worker itself gives up earlier
 
 IMPORTS = {
     "aiohttp-drain": "import aiohttp",
@@ -53,7 +53,7 @@ class Figure:
 
     @classmethod
     def of(cls, values: list[float]) -> Self:
-        """Summarise the rounds."""
+        """Summarize the rounds."""
         return cls(statistics.median(values), min(values), max(values))
 
 
@@ -62,11 +62,11 @@ class Result:
     """All rounds of one scenario.
 
     Attributes:
-        scenario: Which.
-        rounds: Of each client, what each round measured; shorter where a round failed.
-        errors: Of each client that failed, why.
-        wrong: Whether the run has failed: a client read something else than was sent, or one that
-            should be able to do this was not.
+        scenario: The scenario.
+        rounds: For each client, the measurements of each round; fewer if a round failed.
+        errors: For each client that failed, the reason.
+        wrong: Whether the run has failed: a client read something other than what was sent, or
+            failed in a scenario that it should support.
     """
 
     scenario: Scenario
@@ -75,7 +75,7 @@ class Result:
     wrong: bool = False
 
     def add(self, client: str, outcome: dict[str, Any]) -> None:
-        """Take what a worker printed."""
+        """Add the outcome that a worker printed."""
         if "measured" in outcome:
             self.rounds.setdefault(client, []).append(outcome["measured"])
             return
@@ -84,7 +84,7 @@ class Result:
 
     @property
     def clients(self) -> list[str]:
-        """Those that were measured."""
+        """The clients that were measured."""
         return [client for client in self.rounds if client not in self.errors]
 
     def figure(self, client: str, key: str) -> Figure:
@@ -108,7 +108,7 @@ class Result:
         return Figure.of([a / b if b else float("nan") for a, b in pairs])
 
     def reached(self, client: str, limit: Limit) -> tuple[Figure, bool] | None:
-        """Return what the limit is about, and whether it holds."""
+        """Return the figure that the limit applies to, and whether it is met."""
         if limit.how == "value":
             key = limit.key or COLUMNS[self.scenario.kind][0].key
             figure = self.figure(client, key) if client in self.clients else None
@@ -122,12 +122,12 @@ class Result:
 
 
 class Bench:
-    """A wire server, and a place for one client at a time; under ``with``.
+    """The wire server, and one client at a time; a context manager.
 
     Args:
         tls: Speak TLS.
         uvloop: Run the clients on uvloop.
-        small: Run each scenario so small that it only shows whether it works.
+        small: Run each scenario at a size that only shows whether it works.
     """
 
     def __init__(self, *, tls: bool = False, uvloop: bool = False, small: bool = False) -> None:
@@ -140,7 +140,7 @@ class Bench:
     def __enter__(self) -> Self:
         self._folder = tempfile.mkdtemp(prefix="cometgem-bench-")
         certificate = Path(self._folder, "authority.pem")
-        # Where compiled code may not be kept, an import would be one that compiles.
+        # Without cached bytecode, every import would include compiling.
         forbidden = "PYTHONDONTWRITEBYTECODE"
         self._environment = {k: v for k, v in os.environ.items() if k != forbidden}
         if self._tls:
@@ -172,10 +172,10 @@ class Bench:
         """Run each client once a round, in turn.
 
         Args:
-            scenario: What to run.
-            clients: Which.
-            rounds: How often, unless the scenario says less.
-            step: Called with what runs next.
+            scenario: The scenario to run.
+            clients: The clients to run.
+            rounds: The number of rounds; the scenario may set a lower limit.
+            step: Called with a description of what runs next.
         """
         result = Result(scenario)
         for _ in range(min(rounds, scenario.rounds)):
@@ -212,7 +212,7 @@ class Bench:
             yield json.loads(lines[at]) if at < len(lines) else {"error": "the process ended"}
 
     def import_times(self, client: str, repeat: int) -> dict[str, Any]:
-        """Return the fastest import of some processes, after one that compiles."""
+        """Return the fastest import of several processes, after a first one that compiles."""
         code = IMPORT.format(IMPORTS[client])
         outcomes = [json.loads(self._run(["-c", code])) for _ in range(repeat + 1)]
         return min(outcomes[1:], key=lambda outcome: outcome["measured"]["wall"])
@@ -226,7 +226,7 @@ class Bench:
         return self._running.communicate()[0]
 
     def _spawn(self, arguments: list[str], cpu: int | None) -> subprocess.Popen[str]:
-        """Start Python where Ctrl-C does not reach it: whoever started it ends it."""
+        """Start Python in a session that Ctrl-C does not reach; the caller ends it."""
         process = subprocess.Popen(  # noqa: S603  our own scripts
             [sys.executable, *arguments],
             cwd=HERE,

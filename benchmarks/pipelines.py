@@ -1,4 +1,4 @@
-"""cometgem layer by layer: each pipeline does what the one before it does, and one thing more."""
+"""cometgem layer by layer: each pipeline adds one step to the one before."""
 
 # ruff: noqa: PLC0415  as in ``clients``
 
@@ -29,7 +29,7 @@ class Split(AiohttpDrain):
         await super().open()
 
     def decoder(self) -> Any:
-        """Return what takes the bytes."""
+        """Return the decoder for the bytes."""
         return self.new_sse()
 
     async def stream(self, model: str, take: Take) -> Ending:
@@ -49,7 +49,7 @@ class Decode(Split):
     """Events to chunks."""
 
     def decoder(self) -> Any:
-        """Return what takes the bytes."""
+        """Return the decoder for the bytes."""
         return self.new_chunks()
 
 

@@ -1,4 +1,4 @@
-"""The picture for the README: CPU per chunk, each client a bar."""
+"""The chart in the README: CPU time per chunk, one bar for each client."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SHOWN = ("burst-50", "paced-200")
 
 
 def plot(results: list[Result], path: str) -> None:
-    """Draw the burst and the paced streams, or else whatever has CPU seconds per chunk.
+    """Draw the burst and the paced streams, or other scenarios with CPU time per chunk.
 
     Args:
-        results: Of all scenarios.
-        path: Where to; its end says in which format, such as ``.svg`` or ``.png``.
+        results: The results of all scenarios.
+        path: The file to write; its extension sets the format, such as ``.svg`` or ``.png``.
     """
     able = [r for r in results if r.scenario.kind in ("burst", "paced") and r.clients]
     shown = [r for r in able if r.scenario.name in SHOWN] or able[:2]
     if not shown:
         raise SystemExit("nothing to plot: no scenario with CPU per chunk was measured")
     mpl.use("agg")  # no window
-    # The same results are the same file, and text is text.
+    # The same results give the same file, and text stays text.
     mpl.rcParams["svg.hashsalt"] = "cometgem"
     mpl.rcParams["svg.fonttype"] = "none"
     figure, axes = plt.subplots(1, len(shown), figsize=(4.8 * len(shown), 2.9), squeeze=False)

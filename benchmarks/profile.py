@@ -3,11 +3,11 @@
 python benchmarks/profile.py [--scenario NAME ...] [--rounds N]
 python benchmarks/profile.py --calls
 
-Each layer is the difference between two pipelines over the same wire, of which the second does
-one thing more: a profiler's own cost, which falls on calls, would make many small functions look
-dearer than they are. ``--calls`` counts which functions a chunk calls.
+Each layer is the difference between two pipelines, of which the second does one step more. (A
+profiler adds a cost to each call, so small functions would look more expensive than they are.)
+``--calls`` counts the function calls per chunk.
 
-cProfile cannot be used in this folder: it builds on a module named ``profile``.
+cProfile does not work in this folder, since it imports a module named ``profile``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
         "--scenario", nargs="+", choices=ABLE, default=["burst-50-whole", "paced-200"]
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", action="store_true", help="count calls instead of seconds")
+    parser.add_argument("--calls", action="store_true", help="count function calls instead of time")
     options = parser.parse_args()
     with Bench() as bench:
         if options.calls:
@@ -58,11 +58,11 @@ def main() -> None:
 
 
 def layers_table(result: Result) -> str:
-    """Return what each layer adds, the median of the rounds."""
+    """Return the time that each layer adds: the median of the rounds."""
     if result.errors:
         raise SystemExit(f"a pipeline is wrong: {result.errors}")
     whole = result.figure("hand-out", "cpu").median
-    rows = [["", "CPU µs/chunk", "share", "with all before"]]
+    rows = [["", "CPU µs/chunk", "share", "cumulative"]]
     before = ""
     for name in PIPELINES:
         added = result.against(name, before, "over") if before else result.figure(name, "cpu")
@@ -78,7 +78,7 @@ def layers_table(result: Result) -> str:
 
 
 async def count_calls(base_url: str) -> Counter[CodeType | str]:
-    """Count the functions that are called for one stream: ours by their code, C's by name."""
+    """Count function calls for one stream: Python's by their code object, C's by name."""
     counts: Counter[CodeType | str] = Counter()
 
     def count(frame: FrameType, event: str, function: Any) -> None:
@@ -98,7 +98,7 @@ async def count_calls(base_url: str) -> Counter[CodeType | str]:
 
 
 def calls_table(counts: Counter[CodeType | str]) -> str:
-    """Return the functions that are called most."""
+    """Return the functions with the most calls."""
     rows = [["", "calls/chunk", "where"]]
     for function, count in counts.most_common(SHOWN):
         name, where = function, "C"

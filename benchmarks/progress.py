@@ -13,7 +13,7 @@ class Progress:
     """Counts steps.
 
     Args:
-        total: How many there are.
+        total: The number of steps.
     """
 
     def __init__(self, total: int) -> None:
@@ -21,7 +21,7 @@ class Progress:
         self._done = 0
 
     def step(self, what: str) -> None:
-        """Show what begins now."""
+        """Show the step that starts now."""
         if sys.stderr.isatty():
             bar = "█" * (WIDTH * self._done // self._total)
             line = f"{bar:░<{WIDTH}} {self._done}/{self._total} {what}"
@@ -29,6 +29,6 @@ class Progress:
         self._done += 1
 
     def clear(self) -> None:
-        """Make room for something else."""
+        """Clear the line."""
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)

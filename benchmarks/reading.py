@@ -1,4 +1,4 @@
-"""Reads streams with one client, and refuses what is not exactly what the server sent."""
+"""Reads streams with one client, and checks that they are exactly what the server sent."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Reader", "WrongError"]
 
 
 class WrongError(Exception):
-    """The client made something else of a stream than it was."""
+    """The client did not read what the server sent."""
 
 
 class Reader:
     """Reads streams of one load.
 
     Attributes:
-        begun: What has come of each stream, in the order of their opening.
+        begun: What each stream has received so far, in the order of opening.
     """
 
     def __init__(self, adapter: Adapter, load: Load) -> None:
@@ -39,8 +39,8 @@ class Reader:
         """Read one stream, decode all chunks, join their text, and compare.
 
         Args:
-            watch: Called with the text of each chunk; of a client that decodes nothing, with the
-                bytes of each read.
+            watch: Called with the text of each chunk, or with the bytes of each read if the client
+                decodes nothing.
         """
         taken: deque[bytes] | list[str] = [] if self._adapter.decodes else deque(maxlen=1)
         self.begun.append(taken)
@@ -54,7 +54,7 @@ class Reader:
         self._check(taken, ending)
 
     async def streams(self, count: int) -> None:
-        """Read so many streams at the same time."""
+        """Read a number of streams at the same time."""
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
                 group.create_task(self.stream())
@@ -74,7 +74,7 @@ class Reader:
                 group.create_task(caller())
 
     def expect(self) -> None:
-        """Render what is to be compared with, before the clock runs."""
+        """Render the expected text before the measurement starts."""
         _ = (self._text, self._single_text) if self._adapter.decodes else self._size
 
     def _check(self, taken: Any, ending: Ending) -> None:

@@ -1,4 +1,4 @@
-"""cometgem against a real endpoint: what its users wait for."""
+"""cometgem against a real endpoint: how long its users wait."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PROMPT = "Write a story of about 300 words about a comet and the people who wait
 
 TITLES = {
     "first": "time to first chunk, ms",
-    "gap_p50": "from chunk to chunk p50, ms",
-    "gap_p99": "from chunk to chunk p99, ms",
+    "gap_p50": "time between chunks p50, ms",
+    "gap_p99": "time between chunks p99, ms",
     "tokens": "tokens/s after the first chunk",
     "chunks": "chunks",
     "cpu": "CPU, µs/chunk",
@@ -33,17 +33,17 @@ TITLES = {
 async def measure_endpoint(
     base_url: str, model: str, key_env: str, rounds: int, step: Callable[[str], object]
 ) -> dict[str, list[float]]:
-    """Stream and call in turn, so many times, and print what was measured.
+    """Alternate between a stream and a single call, and return the measurements.
 
     Args:
-        base_url: Of the endpoint.
+        base_url: The base URL of the endpoint.
         model: The model's name.
         key_env: The environment variable with the API key.
-        rounds: How often.
-        step: Called with what begins now.
+        rounds: The number of rounds.
+        step: Called with a description of what starts now.
 
     Raises:
-        SystemExit: There is no key, or the endpoint refused.
+        SystemExit: There is no key, or a call failed.
     """
     if key_env not in os.environ:
         raise SystemExit(f"no API key: set the environment variable {key_env}")
@@ -63,7 +63,7 @@ async def measure_endpoint(
 
 
 def endpoint_table(measured: dict[str, list[float]]) -> str:
-    """Return the medians with their least and most."""
+    """Return the median, least and most of each figure."""
     rows = [["", "median", "least", "most"]]
     for key, values in measured.items():
         numbers = (statistics.median(values), min(values), max(values))

@@ -22,7 +22,7 @@ WORDS = {
 
 
 def table(result: Result) -> str:
-    """Return all clients' figures in one scenario; the first with its least and most."""
+    """Return the figures of all clients in one scenario, the first with its spread."""
     scenario = result.scenario
     columns = COLUMNS[scenario.kind]
     head = ["", *(column.title for column in columns)]
@@ -43,7 +43,7 @@ def table(result: Result) -> str:
 
 
 def summary(results: list[Result]) -> str:
-    """Return what cometgem reached, one scenario a line."""
+    """Return cometgem's results, one line for each scenario."""
     lines = []
     for result in results:
         if OURS not in result.clients:
@@ -57,7 +57,7 @@ def summary(results: list[Result]) -> str:
 
 
 def text_table(rows: list[list[str]]) -> str:
-    """Return rows as aligned text, the first column to the left, the others to the right."""
+    """Return rows as text, the first column aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *others in rows:
@@ -67,7 +67,7 @@ def text_table(rows: list[list[str]]) -> str:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Return all figures of a scenario, each round of them, and whether its limits hold."""
+    """Return all figures of a scenario, of each round too, and whether its limits are met."""
     scenario = result.scenario
     clients = {}
     for client in result.clients:

@@ -34,29 +34,29 @@ MAX_GROWTH = 10.5  # times the calls for 10 times the chunks
 
 
 class Meter:
-    """Counts the seconds of this process and of the server, from ``start`` to ``stop``."""
+    """Measures the time of this process and of the server, from ``start`` to ``stop``."""
 
     def __init__(self, adapter: Adapter, load: Load) -> None:
         self._adapter = adapter
         self._load = load
 
     async def prepare(self) -> None:
-        """Have the server render the load, and sweep up what was before."""
+        """Have the server render the load, and collect garbage."""
         self._server = await self._ask()
         gc.collect()
 
     def start(self) -> None:
-        """Begin."""
+        """Start measuring."""
         self.wall = -time.perf_counter()
         self.cpu = -time.process_time()
 
     def stop(self) -> None:
-        """End."""
+        """Stop measuring."""
         self.cpu += time.process_time()
         self.wall += time.perf_counter()
 
     async def per(self, chunks: int) -> Measured:
-        """Return the figures for so many chunks."""
+        """Return the figures for a number of chunks."""
         after = await self._ask()
         server = after["cpu"] - self._server["cpu"]
         return {
@@ -71,7 +71,7 @@ class Meter:
         }
 
     async def _ask(self) -> Measured:
-        """Ask the server, without the client that is measured."""
+        """Ask the server for its statistics, without using the measured client."""
         url = urlsplit(self._adapter.base_url)
         context = ssl.create_default_context() if url.scheme == "https" else None
         reader, writer = await asyncio.open_connection(url.hostname, url.port, ssl=context)
@@ -100,13 +100,13 @@ async def burst(adapter: Adapter, scenario: Scenario) -> Measured:
 
 
 async def paced(adapter: Adapter, scenario: Scenario) -> Measured:
-    """As the server gives them; from the first chunk on, when all streams are open."""
+    """At the server's pace; measured from the first chunk on, when all streams are open."""
     reader, meter = Reader(adapter, scenario.load), Meter(adapter, scenario.load)
     await _warm_up(adapter, scenario)
     reader.expect()
     await meter.prepare()
     running = asyncio.ensure_future(reader.streams(scenario.streams))
-    # Looked for, not told: a callback would be called for each chunk.
+    # Polled, since a callback would be called for each chunk.
     while not any(reader.begun) and not running.done():  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     meter.start()
@@ -138,7 +138,7 @@ async def capacity(adapter: Adapter, scenario: Scenario) -> Measured:
 
 
 async def picture(adapter: Adapter, scenario: Scenario) -> Measured:
-    """One large line: the memory of the first time, the seconds of the others."""
+    """One large line: memory is measured in the first run, time in the others."""
     meter = Meter(adapter, scenario.load)
     await adapter.picture(replace(scenario.load, picture=1).model)
     await meter.prepare()
@@ -154,21 +154,21 @@ async def picture(adapter: Adapter, scenario: Scenario) -> Measured:
         meter.stop()
         times.append((meter.wall, meter.cpu))
     if adapter.decodes and pictures != [scenario.load.picture_data()]:
-        raise WrongError("the picture is another one")
+        raise WrongError("the picture is not the one that was sent")
     wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
     body = scenario.load.picture << 20
     return {"wall": wall * 1e3, "cpu": cpu * 1e3, "memory": growth / body}
 
 
 async def growth(adapter: Adapter, scenario: Scenario) -> Measured:
-    """Ten times the chunks, beside some of the small ones."""
+    """Compare ten times the chunks with the small stream."""
     small = await burst(adapter, scenario)
     large = await burst(adapter, replace(scenario, load=_ten_times(scenario.load), repeat=1))
     return {"growth": 10 * large["cpu"] / small["cpu"], "cpu": large["cpu"], "peak": large["peak"]}
 
 
 async def growth_of_calls(adapter: Adapter, scenario: Scenario) -> Measured:
-    """Ten times the chunks, counted in calls of functions: that does not depend on the machine."""
+    """The same in function calls, whose number does not depend on the machine."""
     await _warm_up(adapter, scenario)
     small = await _calls(adapter, scenario.load)
     large = await _calls(adapter, _ten_times(scenario.load))
@@ -198,7 +198,7 @@ async def first(adapter: Adapter, scenario: Scenario) -> Measured:
 
 
 async def waiting(adapter: Adapter, scenario: Scenario) -> Measured:
-    """Streams that have had their first chunk and wait for the next."""
+    """Streams that have received their first chunk and wait for the next."""
     reader = Reader(adapter, scenario.load)
     await _warm_up(adapter, replace(scenario, load=replace(scenario.load, hold=0), streams=1))
     gc.collect()
@@ -209,7 +209,7 @@ async def waiting(adapter: Adapter, scenario: Scenario) -> Measured:
         for stream in streams:
             if stream.done():
                 await stream
-                raise WrongError("a stream ended that should wait")
+                raise WrongError("a stream ended that should be waiting")
     gc.collect()
     grown = memory() - before
     for stream in streams:
@@ -219,7 +219,7 @@ async def waiting(adapter: Adapter, scenario: Scenario) -> Measured:
 
 
 async def single(adapter: Adapter, scenario: Scenario) -> Measured:
-    """Calls that are no streams."""
+    """Single calls."""
     reader, meter = Reader(adapter, scenario.load), Meter(adapter, scenario.load)
     reader.expect()
     await reader.calls(scenario.streams, scenario.streams)
@@ -231,7 +231,7 @@ async def single(adapter: Adapter, scenario: Scenario) -> Measured:
 
 
 async def _warm_up(adapter: Adapter, scenario: Scenario) -> None:
-    """Open the connections and run each line of the client a few times."""
+    """Open the connections and exercise the client a few times."""
     load = scenario.load
     few = replace(load, chunks=min(load.chunks, WARM_UP), every=0, gate=0)
     await Reader(adapter, few).streams(scenario.streams)

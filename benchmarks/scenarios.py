@@ -1,4 +1,4 @@
-"""What is measured, and what cometgem must reach in it."""
+"""What is measured, and cometgem's goals."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Column:
 
     Attributes:
         key: Its name in the results.
-        title: With its unit.
-        digits: After the point.
-        more_is_better: Else less is.
+        title: The column title, with the unit.
+        digits: The number of decimals.
+        more_is_better: Whether a larger number is better.
     """
 
     key: str
@@ -47,14 +47,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Limit:
-    """What cometgem must reach.
+    """A goal for cometgem.
 
     Attributes:
-        how: ``value``: the number itself is at most this. ``ratio``: divided by the other client's
-            it is. ``over``: it is at most so much more. ``better``: it is so many times better.
-        value: This.
+        how: What is compared with ``value``. ``value``: the figure is at most that.
+            ``ratio``: divided by the other client's, it is at most that. ``over``: it exceeds the
+            other client's by at most that. ``better``: it is at least that many times better.
+        value: The limit.
         than: The other client.
-        key: The column; by default the first.
+        key: The column; defaults to the first.
     """
 
     how: Literal["value", "ratio", "over", "better"]
@@ -68,18 +69,18 @@ class Scenario:
     """One row of the results.
 
     Attributes:
-        name: On the command line.
-        title: In words.
+        name: The name on the command line.
+        title: A description.
         kind: How it is run and what is measured; see ``COLUMNS``.
         load: What each stream is.
         streams: At the same time; for ``capacity`` the number to start from.
         most: Of ``capacity``, the number to stop at.
         repeat: How often within one process, for longer and so steadier times.
         limits: What cometgem must reach.
-        floor: The client that the first ratio is to; "" if none makes sense.
-        rounds: No more than these, where one takes long.
+        floor: The client to compare with; "" if there is none.
+        rounds: The maximum number of rounds, for a scenario that takes long.
         uvloop: Run on uvloop.
-        fails: Clients that cannot do it, which is a result and no failure of the run.
+        fails: Clients that are expected to fail; this does not fail the run.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Scenario:
     fails: tuple[str, ...] = ()
 
     def small(self) -> Scenario:
-        """Return it so small that it shows nothing but whether it works."""
+        """Return a version so small that it only shows whether the scenario works."""
         if self.kind == "growth":
             return replace(self, kind="calls", load=replace(self.load, chunks=1000))
         load = self.load
@@ -154,13 +155,13 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
 
 
 def ratio(floor: float, genai: float | None = None) -> tuple[Limit, ...]:
-    """Return the two usual limits."""
+    """Return the usual one or two limits."""
     limits = (Limit("ratio", floor),)
     return limits if genai is None else (*limits, Limit("better", genai, GENAI))
 
 
 def variant(of: Scenario, name: str, title: str, *, uvloop: bool = False, **load: int) -> Scenario:
-    """Return a scenario with another load, to be reported only."""
+    """Return a scenario with another load and without limits."""
     return replace(
         of,
         name=f"{of.name}-{name}",

@@ -1,10 +1,10 @@
-"""A wire server in a process of its own: bytes that were rendered before, as fast as they go.
+"""The wire server, run in a separate process: it sends bytes rendered in advance.
 
 python benchmarks/server.py [--tls FILE]
 
-Prints its port on the loopback interface and serves until its standard input ends. What to send
-stands in the name of the model: see ``Load``. It speaks Gemini's and OpenAI's wire, streams and
-single calls, and on ``GET /stats/{dialect}/{model}`` renders that load and tells what it has done.
+Prints its port on the loopback interface and serves until its standard input ends. The model name
+says what to send: see ``Load``. The server knows Gemini's and OpenAI's API, streams and single
+calls. ``GET /stats/{dialect}/{model}`` renders that load and returns statistics.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOST = "127.0.0.1"
-SLICE = 256 * 1024  # bytes of one write: what a client's event loop reads at once
+SLICE = 256 * 1024  # bytes per write: as much as a client's event loop reads at once
 CACHED = 4  # loads kept; the longest has 45 MB
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -39,7 +39,7 @@ lags: list[int] = []  # nanoseconds by which paced chunks were written late, sin
 
 @lru_cache(CACHED)
 def pieces(load: Load, dialect: Dialect) -> list[bytes]:
-    """Return what is written one by one: paced events, or slices of the whole body."""
+    """Return the pieces to write one at a time: events, or slices of the whole body."""
     events = load.events(dialect)
     events[-1] += END
     if load.every or load.hold or load.flushed:
@@ -56,7 +56,7 @@ def single(load: Load, dialect: Dialect) -> bytes:
 
 
 class Pace:
-    """Streams that get a chunk each so many milliseconds, their turns spread over that time."""
+    """Streams that get a chunk every few milliseconds, spread evenly over that interval."""
 
     running: dict[Load, Pace] = {}  # noqa: RUF012  one for all connections
 
@@ -69,7 +69,7 @@ class Pace:
         self._tick = 0
 
     def join(self, write: Callable[[int], None]) -> None:
-        """Call it with the time it was due, in nanoseconds, until it leaves."""
+        """Call ``write`` with the due time of each chunk, in nanoseconds, until it leaves."""
         self._turns[self._joined % len(self._turns)].add(write)
         self._joined += 1
         if self._joined == max(1, self._load.gate):
@@ -77,7 +77,7 @@ class Pace:
             self._run()
 
     def leave(self, write: Callable[[int], None]) -> None:
-        """Call it no more."""
+        """Stop calling ``write``."""
         for turn in self._turns:
             turn.discard(write)
         self._left += 1
@@ -85,7 +85,7 @@ class Pace:
             self.running.pop(self._load, None)
 
     def _run(self) -> None:
-        """Write what is due by now, and come back for the rest."""
+        """Write what is due, and schedule the rest."""
         while (due := self._start + self._tick * 1_000_000) <= time.monotonic_ns():
             for write in tuple(self._turns[self._tick % len(self._turns)]):
                 write(due)
@@ -97,10 +97,10 @@ class Pace:
 
 
 class Wire(asyncio.Protocol):
-    """One connection: requests in, ordered bytes out."""
+    """One connection: requests in, rendered bytes out."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Initialize the connection."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  for the type
         self._transport = transport
         self._loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ class Wire(asyncio.Protocol):
         self._stamped = False
 
     def data_received(self, data: bytes) -> None:
-        """Answer the request once it has come whole; clients here do not pipeline."""
+        """Answer a request once it is complete; these clients do not pipeline."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
@@ -149,7 +149,7 @@ class Wire(asyncio.Protocol):
             self._write_more()
 
     def _write_next(self) -> None:
-        """Write an event, and the next one in the next turn of the loop, after other streams'."""
+        """Write one event; the next one follows in the next iteration of the event loop."""
         if self._at < len(self._pieces) and not self._paused:
             self._transport.write(self._pieces[self._at])
             self._at += 1
@@ -170,17 +170,17 @@ class Wire(asyncio.Protocol):
             self._leave()
 
     def pause_writing(self) -> None:
-        """Wait: the client is slower than we are."""
+        """Pause: the client reads more slowly than the server writes."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Continue."""
         self._paused = False
         if self._pace is None:
             self._write_more()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
-        """End."""
+        """Clean up."""
         self._pieces = []
         self._leave()
 
@@ -191,7 +191,7 @@ class Wire(asyncio.Protocol):
 
 
 def stats(path: str) -> bytes:
-    """Render a load and tell the CPU seconds so far and how late paced chunks were, in ms."""
+    """Render a load; return the CPU seconds so far and how late paced chunks were, in ms."""
     _, _, dialect, model = path.split("/")
     load = Load.parse(model)
     known: Dialect = "openai" if dialect == "openai" else "gemini"
@@ -205,7 +205,7 @@ def stats(path: str) -> bytes:
 
 
 def certificate(path: str) -> ssl.SSLContext:
-    """Make an authority, leave its certificate at the path, and return what the server needs."""
+    """Create a CA, write its certificate to the path, and return the server's SSL context."""
     import trustme  # noqa: PLC0415  only TLS needs it
 
     authority = trustme.CA()
@@ -221,7 +221,7 @@ async def serve(tls: str | None) -> None:
     context = certificate(tls) if tls else None
     server = await loop.create_server(Wire, HOST, 0, ssl=context, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
-    gc.disable()  # nothing here makes cycles
+    gc.disable()  # nothing here creates reference cycles
     ended = asyncio.Event()
 
     def wait() -> None:
@@ -235,7 +235,7 @@ async def serve(tls: str | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--tls", metavar="FILE", help="speak TLS; write the authority's certificate there"
+        "--tls", metavar="FILE", help="use TLS, and write the CA certificate to this file"
     )
     allow_many_files()
     asyncio.run(serve(parser.parse_args().tls))

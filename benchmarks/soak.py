@@ -1,9 +1,10 @@
-"""Streams for as long as you like, with random faults: nothing may differ, nothing may grow.
+"""A soak test: streams with random faults must give the right results, and memory must not grow.
 
 python benchmarks/soak.py --minutes 20 --streams 100 --seed 1
 
-The number of a stream, sent as its prompt, and the seed say what the server does and so what the
-client must make of it. A line a minute; the first difference ends the run with its number.
+The number of a stream, which is its prompt, and the seed determine what the server does, and so
+what the client must return. One line is printed per minute. The first difference ends the run and
+is reported with its number.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
     from cometgem import GenerateContentResponse
     from cometgem.testing import RecordedRequest
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 MAX_EVENT_SIZE = 64 * 1024
-JOURNAL = 1000  # requests that the server remembers
+JOURNAL = 1000  # requests that the server keeps
 MAX_GROWTH = 1.05  # after the first tenth of the time
 WARM_UP = 30.0  # seconds; a tenth of a short run is less
 WORDS = [
@@ -70,18 +71,18 @@ ARGS = {"city": "Paris", "days": [1, {"hot": True}], "note": None}
 
 @dataclass(frozen=True)
 class Plan:
-    """What the server sends for one stream, and what the client must make of it."""
+    """What the server sends for one stream, and what the client must return."""
 
     kind: str
-    replies: tuple[Reply, ...]  # one an attempt, the last one for all others
+    replies: tuple[Reply, ...]  # one for each attempt; the last one is repeated
     texts: tuple[str, ...]  # of each chunk
     errors: tuple[type[CometGemError], ...] = ()
     args: object = None  # of the function call, if there is one
 
 
 def plan(seed: int, number: int) -> Plan:
-    """Return what is to happen to a stream."""
-    random = Random(f"{seed} {number}")  # noqa: S311  the same each time
+    """Return the plan of a stream."""
+    random = Random(f"{seed} {number}")  # noqa: S311  reproducible
     words = random.choices(WORDS, k=random.randint(1, 12))
     thought = random.choice([None, "Hm."])
     kind = random.choice([*["good"] * len(KINDS), *KINDS])
@@ -97,12 +98,12 @@ def broken(change: Callable[[Reply], Reply], *errors: type[CometGemError]) -> Ca
 
 
 def refused(refusal: Reply, error: type[CometGemError]) -> Callable[..., Plan]:
-    """Plan an answer without any chunk."""
+    """Plan a response without chunks."""
     return lambda good, _: replace(good, replies=(refusal,), texts=(), errors=(error,))
 
 
 def again(failure: Reply) -> Callable[..., Plan]:
-    """Plan a failure that is good when sent again."""
+    """Plan a failure that succeeds on a retry."""
     return lambda good, reply: replace(good, replies=(failure, reply))
 
 
@@ -139,7 +140,7 @@ KINDS: dict[str, Callable[[Plan, Reply], Plan]] = {
 
 
 def dressed(reply: Reply, random: Random) -> Reply:
-    """Write a reply in one of the ways that servers have."""
+    """Vary the framing of a reply as servers do."""
 
     def one_in(times: int) -> bool:
         return random.randrange(times) == 0
@@ -159,7 +160,7 @@ def dressed(reply: Reply, random: Random) -> Reply:
 
 
 class PlannedServer(FakeServer):
-    """Answers each request as its stream is planned, and forgets it in time."""
+    """Answers each request as planned, and keeps only the latest."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -180,7 +181,7 @@ class PlannedServer(FakeServer):
 
 
 def serve(seed: int, pipe: Connection) -> None:
-    """Run the server in a process of its own, until the other one is gone."""
+    """Run the server in this process until the other end of the pipe is closed."""
     with PlannedServer(seed) as server:
         pipe.send((server.url, server.api_key))
         with suppress(EOFError):
@@ -189,7 +190,7 @@ def serve(seed: int, pipe: Connection) -> None:
 
 @dataclass
 class Outcome:
-    """What became of a stream."""
+    """The outcome of a stream."""
 
     texts: list[str]
     response: GenerateContentResponse | None = None
@@ -197,7 +198,7 @@ class Outcome:
 
 
 async def run(client: Client, planned: Plan, prompt: str) -> Outcome:
-    """Stream, and leave if that is the plan."""
+    """Read a stream, and leave it if that is the plan."""
     if planned.kind == "single":
         response = await client.generate_content(MODEL, prompt)
         return Outcome(list(planned.texts), response)
@@ -210,7 +211,7 @@ async def run(client: Client, planned: Plan, prompt: str) -> Outcome:
                 if planned.kind == "left" and len(outcome.texts) * 2 >= len(planned.texts):
                     break
     except CometGemError as error:
-        outcome.error = error.with_traceback(None)  # it would hold this frame, which holds it
+        outcome.error = error.with_traceback(None)  # avoids a reference cycle with this frame
         outcome.response = error.partial
     except TimeoutError:
         outcome.response = stream.snapshot
@@ -220,14 +221,14 @@ async def run(client: Client, planned: Plan, prompt: str) -> Outcome:
 
 
 def differences(planned: Plan, outcome: Outcome) -> Iterator[str]:
-    """Yield what is not as it was planned."""
+    """Yield the differences from the plan."""
     texts, response, error = outcome.texts, outcome.response, outcome.error
     is_part = planned.kind in ("left", "cancelled", "reset")
     sent = planned.texts[: len(texts)] if is_part else planned.texts
     if bool(error) != bool(planned.errors) or (error and not isinstance(error, planned.errors)):
-        yield f"{error!r} in place of {planned.errors}"
+        yield f"{error!r}, expected {planned.errors}"
     if tuple(texts) != sent:
-        yield f"{len(texts)} chunks {texts} in place of {len(sent)} {sent}"
+        yield f"{len(texts)} chunks {texts}, expected {len(sent)} {sent}"
     if (response.text if response else "") != "".join(sent):
         yield f"merged to {response and response.text!r}, not {''.join(sent)!r}"
     if error or is_part or response is None:
@@ -243,18 +244,18 @@ def differences(planned: Plan, outcome: Outcome) -> Iterator[str]:
 
 
 def resident() -> int:
-    """Return the bytes that this process has in memory, without what malloc keeps in reserve."""
+    """Return the resident memory of this process in bytes, without malloc's free memory."""
     getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def descriptors() -> int:
-    """Return how many files and sockets this process has open."""
+    """Return the number of open files and sockets."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Soak:
-    """Keeps a number of streams going, checks them, and watches the process."""
+    """Keeps a number of streams running, checks them, and monitors the process."""
 
     def __init__(self, client: Client, options: argparse.Namespace) -> None:
         self.problem: str = ""
@@ -266,10 +267,10 @@ class Soak:
         self._numbers = count()
         self._chunks = 0
         self._kinds: Counter[str] = Counter()
-        self._at_first = 0  # bytes in memory
+        self._at_first = 0  # bytes of resident memory
 
     async def run(self) -> None:
-        """Stream until the time is over, or until something is wrong."""
+        """Run streams until the time is up or something is wrong."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: self._complain(str(context)))
         sys.unraisablehook = lambda raised: self._complain(str(raised))
@@ -279,7 +280,7 @@ class Soak:
             group.create_task(self._watch())
 
     def report(self) -> None:
-        """Print a line: what was done, and what the process holds."""
+        """Print a line: the streams so far, and the resources of the process."""
         kinds = "  ".join(f"{kind} {times}" for kind, times in sorted(self._kinds.items()))
         print(
             f"{self._elapsed() / 60:5.1f} min  {self._kinds.total()} streams  {self._chunks} chunks"
@@ -326,7 +327,7 @@ class Soak:
 
 
 async def soak(url: str, key: str, options: argparse.Namespace) -> str:
-    """Return what went wrong, or nothing."""
+    """Return what went wrong, or an empty string."""
     before = descriptors()
     async with Client(
         key,
@@ -337,22 +338,26 @@ async def soak(url: str, key: str, options: argparse.Namespace) -> str:
     ) as client:
         running = Soak(client, options)
         await running.run()
-    await asyncio.sleep(0.5)  # connections are closed in the next turns of the loop
+    await asyncio.sleep(0.5)  # connections are closed in the next iterations of the event loop
     gc.collect()
     running.report()
     left = descriptors() - before
     tasks = len(asyncio.all_tasks()) - 1
     if not running.problem and (left or tasks):
-        return f"{left} descriptors and {tasks} tasks are left"
+        return f"{left} descriptors and {tasks} tasks are still open"
     return running.problem
 
 
 def main() -> None:
-    """Start the server, and stream."""
+    """Start the server and run the streams."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1, help="how long")
-    parser.add_argument("--streams", type=int, default=100, help="how many at a time")
-    parser.add_argument("--seed", type=int, default=1, help="of the plan of every stream")
+    parser.add_argument("--minutes", type=float, default=1, help="how long to run (%(default)s)")
+    parser.add_argument(
+        "--streams", type=int, default=100, help="how many at the same time (%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the seed of the random plan (%(default)s)"
+    )
     options = parser.parse_args()
     if not Path("/proc/self/statm").exists():
         raise SystemExit("the soak test reads /proc: it runs on Linux")

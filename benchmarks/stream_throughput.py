@@ -1,9 +1,9 @@
-"""What each client costs beside the others, against a wire server of our own or a real endpoint.
+"""Compares the cost of clients with a local wire server, or measures a real endpoint.
 
 python benchmarks/stream_throughput.py [--scenario NAME ...] [--client NAME ...] [--rounds N]
 python benchmarks/stream_throughput.py --base-url URL --model NAME --key-env VARIABLE
 
-The exit status is 1 if a client read something else than was sent; how fast it was is no matter.
+The exit status is 1 if a client did not read what was sent; speed does not affect it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from scenarios import SCENARIOS, Scenario
 
 
 def main() -> None:
-    """Measure, show, and write what was asked for."""
+    """Measure, print the results, and write the requested files."""
     options = arguments()
-    # Ended by another process, it still ends its own ones.
+    # So that SIGTERM, too, ends the child processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         document = endpoint(options) if options.base_url else compare(options)
@@ -38,7 +38,7 @@ def main() -> None:
         text = json.dumps({"machine": describe(), **document}, indent=1)
         Path(options.json).write_text(text + "\n", encoding="utf-8")
     if document.get("wrong"):
-        sys.exit("a client is wrong: see above")
+        sys.exit("a client gave wrong results: see above")
 
 
 def arguments() -> argparse.Namespace:
@@ -52,14 +52,14 @@ def arguments() -> argparse.Namespace:
     add("--client", nargs="+", action="extend", choices=CLIENTS, metavar="NAME",
         help=f"one or more of {', '.join(CLIENTS)}")  # fmt: skip
     add("--rounds", type=int, default=5, help="how often each client runs, in turn")
-    add("--quick", action="store_true", help="only see whether everything works")
-    add("--json", metavar="FILE", help="write all figures")
-    add("--plot", metavar="FILE", help="draw CPU per chunk, as .svg or .png")
+    add("--quick", action="store_true", help="only check that everything works")
+    add("--json", metavar="FILE", help="write all figures to a file")
+    add("--plot", metavar="FILE", help="draw CPU time per chunk, as .svg or .png")
     add("--uvloop", action="store_true", help="run all clients on uvloop")
-    add("--tls", action="store_true", help="speak TLS with the wire server")
+    add("--tls", action="store_true", help="use TLS with the wire server")
     real = parser.add_argument_group("a real endpoint, with cometgem")
     real.add_argument("--base-url", metavar="URL")
-    real.add_argument("--model", default="gemini-2.5-flash", metavar="NAME")
+    real.add_argument("--model", default="gemini-3.8-flash", metavar="NAME")
     real.add_argument("--key-env", default="COMETAPI_KEY", metavar="VARIABLE")
     options = parser.parse_args()
     for option, module in (("plot", "matplotlib"), ("tls", "trustme")):
@@ -84,7 +84,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     else:
         print(summary(results))
     if options.plot:
-        from plot import plot  # noqa: PLC0415  not all have matplotlib
+        from plot import plot  # noqa: PLC0415  matplotlib is optional
 
         plot(results, options.plot)
     return {
@@ -94,7 +94,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def available(options: argparse.Namespace) -> tuple[list[str], list[Scenario]]:
-    """Return what can be run here of what was asked for, and say what cannot."""
+    """Return the requested clients and scenarios that can run here, and print which cannot."""
     clients = []
     for client in [name for name in CLIENTS if name in (options.client or CLIENTS)]:
         if packages := missing(client):
@@ -104,13 +104,13 @@ def available(options: argparse.Namespace) -> tuple[list[str], list[Scenario]]:
     scenarios = [SCENARIOS[name] for name in options.scenario]
     if importlib.util.find_spec("uvloop") is None:
         if options.uvloop or any(scenario.uvloop for scenario in scenarios):
-            print("uvloop is not installed: what needs it is left out")
+            print("uvloop is not installed: scenarios that need it are left out")
         scenarios = [s for s in scenarios if not (s.uvloop or options.uvloop)]
     return clients, scenarios
 
 
 def run(bench: Bench, scenarios: list[Scenario], clients: list[str], rounds: int) -> list[Result]:
-    """Measure all scenarios, each one's table as it is ready."""
+    """Measure all scenarios, and print each table when it is ready."""
     turns = {scenario.name: min(rounds, scenario.rounds) for scenario in scenarios}
     progress = Progress(sum(turns.values()) * len(clients))
     results = []

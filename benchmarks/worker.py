@@ -1,4 +1,4 @@
-"""One client in one scenario, in a process of its own; prints what it measured as JSON.
+"""Measures one client in the given scenarios, in this process, and prints the results as JSON.
 
 python benchmarks/worker.py CLIENT BASE_URL [--uvloop] [--small] SCENARIO ...
 """
@@ -19,21 +19,21 @@ from reading import WrongError
 from runs import RUNS
 from scenarios import SCENARIOS, Scenario
 
-TIME = 300  # seconds for a scenario
+TIME = 300  # seconds per scenario
 
 
 async def run(scenario: Scenario, client: str, base_url: str) -> dict[str, float]:
-    """Return what was measured."""
+    """Return the measurements."""
     async with asyncio.timeout(TIME), (CLIENTS | PIPELINES)[client](base_url) as adapter:
         return await RUNS[scenario.kind](adapter, scenario)
 
 
 def outcome(scenario: Scenario, client: str, base_url: str, *, uvloop: bool) -> dict[str, Any]:
-    """Return what was measured, or why it was not."""
+    """Return the measurements, or the error."""
     try:
         with asyncio.Runner(loop_factory=loop_factory(uvloop=uvloop)) as runner:
             return {"measured": runner.run(run(scenario, client, base_url))}
-    except Exception as error:  # noqa: BLE001  whatever it is, it goes into the report
+    except Exception as error:  # noqa: BLE001  any error goes into the report
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         message = " ".join(f"{type(error).__name__}: {error}".split())[:160]
@@ -41,10 +41,10 @@ def outcome(scenario: Scenario, client: str, base_url: str, *, uvloop: bool) -> 
 
 
 def loop_factory(*, uvloop: bool) -> Any:
-    """Return what makes the event loop."""
+    """Return the event loop factory."""
     if not uvloop:
         return None
-    import uvloop as module  # noqa: PLC0415  not for all
+    import uvloop as module  # noqa: PLC0415  optional
 
     return module.new_event_loop
 
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("scenarios", nargs="+")
     options = parser.parse_args()
     allow_many_files()
-    # Clients log as they are closed in the middle, which "memory" does.
+    # Clients log when they are closed during a stream, as in "memory".
     logging.disable()
     for name in options.scenarios:
         scenario = SCENARIOS[name]

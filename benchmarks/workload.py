@@ -1,4 +1,4 @@
-"""What is sent: the bodies that the wire server has ready, and the text that they carry."""
+"""What is sent: the bodies that the wire server renders, and the text in them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["STAMP", "UNSTAMPED", "Dialect", "Load"]
 
 Dialect = Literal["gemini", "openai"]
 
-NUMBERED = 1000  # chunks that differ; then they come round again
+NUMBERED = 1000  # distinct chunks, which are then repeated
 STAMP = 20  # digits of a time in nanoseconds
 UNSTAMPED = b"0" * STAMP
-WITH_USAGE = 300  # bytes of an event from which on it carries what Gemini's events carry
+WITH_USAGE = 300  # an event of at least as many bytes has the fields of Gemini's events
 WORDS = "Far lamps that no one lit, and still they keep the night. "
 USAGE = {
     "promptTokenCount": 12,
@@ -28,20 +28,19 @@ USAGE = {
 
 @dataclass(frozen=True)
 class Load:
-    """One stream's order to the server; it travels as the name of the model.
+    """What the server is to send; encoded as the model name.
 
     Attributes:
-        chunks: How many.
-        size: Bytes of an event, its framing included; without usage where that is small.
-        every: Milliseconds from one chunk to the next; 0 for as fast as the client reads.
-        flushed: Each event is written by itself, as by a gateway that flushes after each, and not
-            many of them in one piece.
-        gate: Streams that must be open before the first of them gets its first chunk.
-        pings: A comment before each chunk, as gateways send to keep a connection alive.
-        stamped: Each text begins with the time when it was due, in nanoseconds of the monotonic
-            clock.
-        hold: After the first chunk nothing more comes, until the client goes.
-        picture: MiB of one picture, in one line, instead of the text.
+        chunks: The number of chunks.
+        size: Bytes per event, including its framing; small events have no usage.
+        every: Milliseconds between chunks; 0 is as fast as the client reads.
+        flushed: Whether each event is written separately, as by a gateway that flushes after each,
+            instead of many at once.
+        gate: How many streams must be open before the first chunk is sent.
+        pings: Whether a keep-alive comment precedes each chunk.
+        stamped: Whether each text begins with its due time, in nanoseconds of the monotonic clock.
+        hold: Whether nothing follows the first chunk until the client disconnects.
+        picture: MiB of one picture, on one line, instead of text.
     """
 
     chunks: int = 2000
@@ -56,22 +55,22 @@ class Load:
 
     @property
     def model(self) -> str:
-        """What ``parse`` reads."""
+        """The model name, which ``parse`` reads."""
         return "-".join(f"{name}{value}" for name, value in asdict(self).items())
 
     @classmethod
     def parse(cls, model: str) -> Self:
-        """Read what ``model`` wrote; what it leaves out is as by default."""
+        """Parse a model name; missing fields have their defaults."""
         given = dict(re.findall(r"([a-z]+)(\d+)", model))
         return cls(**{f.name: int(given[f.name]) for f in fields(cls) if f.name in given})
 
     def text(self, dialect: Dialect) -> str:
-        """Return the text that a client must have read at the end, without stamps."""
+        """Return the text that a client must have read, without stamps."""
         texts = [text.removeprefix("0" * STAMP * self.stamped) for text in self._texts(dialect)]
         return "".join(texts * (self.chunks // NUMBERED) + texts[: self.chunks % NUMBERED])
 
     def events(self, dialect: Dialect) -> list[bytes]:
-        """Return the events of the stream, each framed as an HTTP chunk of its own."""
+        """Return the events of the stream, each framed as an HTTP chunk."""
         if self.picture:
             return [_http_chunk(_sse(_picture(self.picture), "\r\n"))]
         texts = self._texts(dialect)
@@ -83,11 +82,11 @@ class Load:
         return events
 
     def single(self, dialect: Dialect) -> bytes:
-        """Return the answer to a call that is no stream, with the text of one chunk."""
+        """Return the response to a single call, with the text of one chunk."""
         return _answer(self._texts(dialect)[0], self.size, dialect)
 
     def body_size(self, dialect: Dialect) -> int:
-        """Return the bytes of the stream's body without the framing of HTTP."""
+        """Return the size of the stream's body in bytes, without HTTP framing."""
         return sum(_unframed(event) for event in self.events(dialect))
 
     def picture_data(self) -> bytes:
@@ -100,7 +99,7 @@ class Load:
 
 @lru_cache
 def _texts(size: int, dialect: Dialect, stamped: int) -> list[str]:
-    """Return numbered texts, so long that their events have the size."""
+    """Return numbered texts of a length that gives events the size."""
     stamp = "0" * STAMP * stamped
     length = max(8, size - len(_event(stamp, size, dialect)))
     filler = WORDS * (length // len(WORDS) + 1)
@@ -129,7 +128,7 @@ def _gemini(text: str, size: int, *, finish: bool) -> dict[str, object]:
     return {
         "candidates": [candidate | {"index": 0}],
         "usageMetadata": USAGE,
-        "modelVersion": "gemini-2.5-flash",
+        "modelVersion": "gemini-3.8-flash",
         "responseId": "kLewaKa5ONqI-8YP-c_NuAQ",
     }
 
@@ -141,7 +140,7 @@ def _openai(text: str, key: Literal["delta", "message"], *, finish: bool) -> dic
         "id": "chatcmpl-kLewaKa5ONqI-8YP",
         "object": "chat.completion.chunk" if key == "delta" else "chat.completion",
         "created": 1_760_000_000,
-        "model": "gemini-2.5-flash",
+        "model": "gemini-3.8-flash",
         "choices": [choice],
     }
 
@@ -157,7 +156,7 @@ def _picture(mebibytes: int) -> dict[str, object]:
 
 
 def _picture_bytes(mebibytes: int) -> bytes:
-    """Return as many bytes as are that long in base64."""
+    """Return bytes whose base64 encoding is that long."""
     return bytes(range(256)) * (mebibytes * 3 * 1024)
 
 
@@ -170,7 +169,7 @@ def _http_chunk(data: bytes) -> bytes:
 
 
 def _unframed(chunks: bytes) -> int:
-    """Return the bytes inside one or more HTTP chunks."""
+    """Return the number of bytes inside one or more HTTP chunks."""
     total = at = 0
     while at < len(chunks):
         end = chunks.index(b"\r\n", at)

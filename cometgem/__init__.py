@@ -1,7 +1,7 @@
 """Stream from Gemini models through the CometAPI gateway: asyncio-first, typed, fast.
 
-See ``Client`` to begin with, ``cometgem.types`` for all structs of the API, ``cometgem.errors``
-for what can go wrong and ``cometgem.testing`` for a server to test against.
+Start with ``Client``. ``cometgem.types`` has all structs of the API, ``cometgem.errors`` all
+exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client

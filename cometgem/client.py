@@ -1,4 +1,4 @@
-"""The client: what a user holds. Wires the rooms below, and knows no HTTP itself."""
+"""The client: wires the rooms below together; it contains no HTTP itself."""
 
 from __future__ import annotations
 
@@ -44,31 +44,33 @@ BASE_URL = "https://api.cometapi.com"
 
 
 class Client:
-    """Generates content with Gemini models, streamed or in one piece.
+    """Generates content with Gemini models, streamed or as a complete response.
 
-    Made anywhere, used in one event loop, under ``async with`` or with ``await aclose()``. One
-    client serves any number of calls at the same time; connections are reused and not capped.
+    It can be created anywhere, but must be used in one event loop, with ``async with`` or ``await
+    aclose()``. One client serves any number of concurrent calls; connections are reused, and
+    their number is not limited.
 
     Args:
-        api_key: Else the environment's ``COMETAPI_KEY``.
-        base_url: Else the environment's ``COMETAPI_BASE_URL``, else ``https://api.cometapi.com``.
-            Google's own endpoint works too, with a key of Google's.
+        api_key: Defaults to the ``COMETAPI_KEY`` environment variable.
+        base_url: Defaults to the ``COMETAPI_BASE_URL`` environment variable, then to
+            ``https://api.cometapi.com``. Google's own endpoint works as well, with a Google key.
         auth: The header that carries the key.
-        timeouts: Limits in seconds, unless a call brings its own.
-        retry: When to send again, unless a call brings its own.
-        headers: Sent with every request.
-        session: A session of yours, with its own TLS context or proxy; used, never closed.
-        max_event_size: Bytes that one event, or one response, may hold.
+        timeouts: The default limits of a call, in seconds.
+        retry: The default retry policy of a call.
+        headers: Headers sent with every request.
+        session: An existing session, for example with a custom TLS context or proxy. It is never
+            closed by the client.
+        max_event_size: The maximum size of one event or one response, in bytes.
         max_connections: How many requests may have a connection at the same time; further ones
             wait, which counts toward ``Timeouts(total=...)`` alone. Defaults to as many as the
             process may still open, less a reserve.
-        allow_insecure: Send the key over plain http to other machines, too.
+        allow_insecure: Allow plain http to other machines, which sends the key unencrypted.
 
     Raises:
-        ConfigurationError: No key, or an argument that can never work.
+        ConfigurationError: There is no key, or an argument is not valid.
     """
 
-    def __init__(  # noqa: PLR0913  one option a line of the docstring
+    def __init__(  # noqa: PLR0913  each is an option of its own
         self,
         api_key: str | None = None,
         *,
@@ -82,13 +84,17 @@ class Client:
         max_connections: int | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        # First of all, so that a traceback with locals has no key to show.
+        # Done first, so that a traceback that prints local variables cannot show the key.
         api_key = None if api_key is None else Key(api_key)
         key = _find_key(api_key)
         if auth not in ("x-goog-api-key", "bearer"):
-            raise ConfigurationError(f"auth={auth!r}: give 'x-goog-api-key' or 'bearer'")
+            raise ConfigurationError(
+                f"auth={auth!r} is not valid; use 'x-goog-api-key' or 'bearer'"
+            )
         if max_event_size < 1:
-            raise ConfigurationError(f"max_event_size={max_event_size}: give bytes, 1 or more")
+            raise ConfigurationError(
+                f"max_event_size={max_event_size} is not valid; use at least 1 byte"
+            )
         if session is not None and not session.auto_decompress:
             raise ConfigurationError(
                 "session has auto_decompress=False: make it with auto_decompress=True"
@@ -133,26 +139,40 @@ class Client:
         raise TypeError("a Client cannot be pickled: it holds an API key and connections")
 
     async def aclose(self) -> None:
-        """Close the connections, also those of open streams; a later call raises."""
+        """Close all connections, including those of open streams; later calls raise ClosedError."""
         await self._transport.aclose()
 
     async def generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
     ) -> GenerateContentResponse:
-        """Generate content and return it in one piece.
+        """Generate content and return the complete response.
 
         Args:
-            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
-            contents: A text, a ``Part``, a ``Content``, a dict in wire form, or a list of these;
-                adjacent parts become one turn of the user.
-            **options: See ``GenerateOptions``.
+            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            contents: A string, a ``Part``, a ``Content``, a dict in wire form, or a list of these.
+                Adjacent parts become one turn of the user.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
+                tools: The API's own tools, and functions, which are declared but not run.
+                tool_config: How the model may use the tools.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high",
+                    "dynamic", or a number of tokens.
+                thoughts: True returns summaries of the thinking.
+                generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
+                safety_settings: What to block.
+                cached_content: The name of cached content, ``cachedContents/{id}``.
+                extra_body: Merged into the request's body, for keys newer than this library.
+                headers: Sent with this request; they override the client's.
+                timeouts: Limits in seconds, instead of the client's.
+                retry: How often to try, and how many seconds to wait in between, instead of the
+                    client's.
 
         Raises:
-            ConfigurationError: An argument that can never work; nothing was sent.
-            APIStatusError: The API refused, by status or by an error in the body.
-            APIConnectionError: No answer came, or none in time.
-            StreamInterruptedError: The connection broke in the middle of the answer.
-            ResponseDecodeError: The answer is none of ``generateContent``.
+            ConfigurationError: An argument is not valid; nothing was sent.
+            APIStatusError: The API returned an error, as a status or in the body.
+            APIConnectionError: No response came, or none in time.
+            StreamInterruptedError: The connection broke in the middle of the response.
+            ResponseDecodeError: Not a valid ``generateContent`` response.
         """
         attempts = self._attempts("generateContent", model, contents, options)
         return await SingleCall(attempts, self._max_event_size).run()
@@ -163,12 +183,26 @@ class Client:
         """Generate content and return it as a stream of chunks; nothing is sent yet.
 
         Args:
-            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
-            **options: See ``GenerateOptions``.
+            **options: All optional; None means not given:
+                system_instruction: For the whole conversation, in the forms of ``contents``.
+                tools: The API's own tools, and functions, which are declared but not run.
+                tool_config: How the model may use the tools.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high",
+                    "dynamic", or a number of tokens.
+                thoughts: True returns summaries of the thinking.
+                generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
+                safety_settings: What to block.
+                cached_content: The name of cached content, ``cachedContents/{id}``.
+                extra_body: Merged into the request's body, for keys newer than this library.
+                headers: Sent with this request; they override the client's.
+                timeouts: Limits in seconds, instead of the client's.
+                retry: How often to try, and how many seconds to wait in between, instead of the
+                    client's.
 
         Raises:
-            ConfigurationError: An argument that can never work.
+            ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
         attempts = self._attempts("streamGenerateContent", model, contents, options)
@@ -182,20 +216,26 @@ class Client:
         tools: Sequence[ToolLike],
         **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ConversationItem]:
-        """Generate content, run the functions that the model calls, and let it go on.
+        """Generate content, run the functions that the model calls, and continue with the results.
 
-        The stream hands out the chunks of all rounds, each ``FunctionCall`` as it is complete
-        and each ``FunctionResponse`` as it is ready. The calls of one round run side by side once
-        the model has ended it, and are answered in the order of the calls.
+        The stream hands out the chunks of all rounds, each ``FunctionCall`` once it is complete
+        and each ``FunctionResponse`` once it is ready. The calls of one round run concurrently
+        after the model's turn has ended; their responses are sent in the order of the calls.
 
         Args:
-            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
-            tools: Functions, ``FunctionTool``s, and the API's own tools.
-            **options: See ``ConversationOptions``.
+            tools: Functions, instances of ``FunctionTool``, and the API's own tools.
+            **options: Those of ``stream_generate_content``, and:
+                max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                concurrency: How many functions may run at the same time. Defaults to no limit.
+                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
+                    "report" reports the failure to the model and goes on.
+                confirm: Called before each function call: True runs it, False refuses it, a text
+                    refuses it and is the reason.
 
         Raises:
-            ConfigurationError: An argument that can never work.
+            ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
         return start_conversation(self, model, contents, as_function_tools(tools), options)
@@ -231,17 +271,23 @@ class Client:
         keep_thoughts: bool = True,
         **options: Unpack[ConversationOptions],
     ) -> Chat[Any]:
-        """Return a conversation that keeps what was said; nothing is sent yet.
+        """Return a conversation that keeps its history; nothing is sent yet.
 
         Args:
-            model: Such as ``gemini-2.5-flash``, with or without ``models/``.
-            tools: As for ``run_tools``: their functions are run.
-            history: What was said before.
-            keep_thoughts: False leaves summaries of thinking out of the history.
-            **options: See ``ConversationOptions``; they go with each turn.
+            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            tools: As for ``run_tools``; the functions are run.
+            history: The turns of an earlier conversation.
+            keep_thoughts: Whether thought summaries are kept in the history.
+            **options: Those of ``stream_generate_content``, for every turn, and:
+                max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                concurrency: How many functions may run at the same time. Defaults to no limit.
+                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
+                    "report" reports the failure to the model and goes on.
+                confirm: Called before each function call: True runs it, False refuses it, a text
+                    refuses it and is the reason.
 
         Raises:
-            ConfigurationError: An argument that can never work.
+            ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
         self._transport.check_open()
@@ -282,16 +328,16 @@ class Client:
         keep_thoughts: bool = True,
         **options: Unpack[ConversationOptions],
     ) -> Chat[Any]:
-        """Return the chat that ``Chat.to_json`` has written; nothing is sent yet.
+        """Return the chat that ``Chat.to_json`` wrote; nothing is sent yet.
 
         Args:
-            text: Its JSON.
-            tools: As for ``chat``; they are code, so they are not in the JSON.
+            text: The JSON of a chat.
+            tools: As for ``chat``; they are code and therefore not in the JSON.
             keep_thoughts: As for ``chat``.
             **options: As for ``chat``; a system instruction overrides the one in the JSON.
 
         Raises:
-            ConfigurationError: The text is not the JSON of a chat, or an argument can never work.
+            ConfigurationError: The text is not the JSON of a chat, or an argument is not valid.
             ClosedError: The client is closed.
         """
         self._transport.check_open()
@@ -320,6 +366,6 @@ def _find_key(given: Key | None) -> Key:
         return check_key(given, "api_key")
     if "COMETAPI_KEY" not in os.environ:
         raise ConfigurationError(
-            "no API key: set the environment variable COMETAPI_KEY, or give Client(api_key=...)"
+            "no API key: set the environment variable COMETAPI_KEY, or pass Client(api_key=...)"
         )
     return check_key(Key(os.environ["COMETAPI_KEY"]), "COMETAPI_KEY")

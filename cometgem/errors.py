@@ -120,6 +120,11 @@ class CometGemError(Exception):
     def __str__(self) -> str:
         return printable(self.message)
 
+    @property
+    def advice(self) -> str:
+        """What to do about it in Python code, as the message says after a semicolon, or ""."""
+        return ""
+
 
 class ConfigurationError(CometGemError, ValueError):
     """A key, base URL or argument is not valid; nothing was sent."""
@@ -173,7 +178,12 @@ class APITimeoutError(APIConnectionError, TimeoutError):
             "stall": f"nothing arrived for {limit}{after}",
             "total": f"not finished within {limit}{after}",
         }[self.phase]
-        return f"{what}; Timeouts({self.phase}=...) sets this limit"
+        return f"{what}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """Which option sets this limit."""
+        return f"Timeouts({self.phase}=...) sets this limit"
 
 
 class APIStatusError(CometGemError):
@@ -261,6 +271,11 @@ class RateLimitError(APIStatusError):
 
     hint = "send fewer requests at a time, or raise RetryPolicy(attempts=...)"
 
+    @property
+    def advice(self) -> str:
+        """How to send fewer requests, or to try more often."""
+        return self.hint
+
 
 class ServerError(APIStatusError):
     """5xx: the gateway or the model behind it failed."""
@@ -289,10 +304,15 @@ class StreamError(CometGemError):
     def __str__(self) -> str:
         sentence = f"{self.message} after {_count(self.chunks)}"
         if self.chunks:
-            sentence += "; what had arrived is in error.partial"
+            sentence += f"; {self.advice}"
         if self.request_id:
             sentence += f" (request id: {self.request_id})"
         return printable(sentence)
+
+    @property
+    def advice(self) -> str:
+        """Where to find what arrived."""
+        return "what had arrived is in error.partial"
 
 
 class StreamInterruptedError(StreamError):
@@ -338,8 +358,13 @@ class EventTooLargeError(CometGemError):
     def __str__(self) -> str:
         return (
             f"read an event of at least {self.size:,} bytes, expected no more than"
-            f" {self.limit:,}; Client(max_event_size=...) sets this limit"
+            f" {self.limit:,}; {self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        """Which option sets this limit."""
+        return "Client(max_event_size=...) sets this limit"
 
 
 class ToolError(CometGemError):

@@ -50,7 +50,7 @@ class SingleCall:
         self._chunks, self._response = chunks, None
         self._response = response = await self._attempts.send()
         decoder = ChunkDecoder(self._max_size, response.headers)
-        if not response.complete:  # most are; a timer would add 5 % to the cost of the call
+        if not response.complete:  # most are; then a timer would only add 5 % to the cost
             response.start_waiting()
         try:
             while data := await response.read():

@@ -13,7 +13,7 @@ import copy
 import math
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cometgem.errors import (
     ClosedError,
@@ -27,7 +27,7 @@ from cometgem.response.merge import ResponseMerger
 from cometgem.views import Heartbeat, TextStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from types import TracebackType
 
     from cometgem.http.attempts import Attempts
@@ -86,6 +86,10 @@ class GenerateContentStream:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the stream and return it, as in ``async for chunk in await stream``."""
+        return self.__aenter__().__await__()
 
     def __del__(self) -> None:
         if self._response is not None:

@@ -7,11 +7,12 @@ from cometgem import Client, CometGemError
 
 
 async def main(question: str) -> int:
-    """Print the answer as it comes; the exit code is 1 if it does not come whole."""
+    """Print the answer as it arrives, and return the exit code: 1 if it is incomplete."""
     async with Client() as client:
         try:
-            async for chunk in client.stream_generate_content("gemini-2.5-flash", question):
-                print(chunk.text, end="", flush=True)
+            async with client.stream_generate_content("gemini-3.8-flash", question) as stream:
+                async for text in stream.text_stream:
+                    print(text, end="", flush=True)
         except CometGemError as error:
             print(f"\n{error}", file=sys.stderr)
             return 1

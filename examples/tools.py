@@ -1,4 +1,4 @@
-"""A model that looks things up: python examples/tools.py "What time is it in Tokyo?"."""
+"""Let the model call a function: python examples/tools.py "What time is it in Tokyo?"."""
 
 import asyncio
 import sys
@@ -21,20 +21,20 @@ def local_time(zone: str) -> str:
 
 
 async def main(question: str) -> int:
-    """Print the answer as it comes, and what was looked up for it."""
+    """Print the answer as it arrives, and the function calls, and return the exit code."""
     async with Client() as client:
-        stream = client.run_tools(
-            "gemini-2.5-flash", question, tools=[local_time], on_tool_error="report"
-        )
         try:
-            async for item in stream:
-                match item:
-                    case FunctionCall():
-                        print(f"[{item.name} {item.args}]", file=sys.stderr)
-                    case FunctionResponse():
-                        print(f"[{item.response}]", file=sys.stderr)
-                    case chunk:
-                        print(chunk.text, end="", flush=True)
+            async with client.run_tools(
+                "gemini-3.8-flash", question, tools=[local_time], on_tool_error="report"
+            ) as stream:
+                async for item in stream:
+                    match item:
+                        case FunctionCall():
+                            print(f"[{item.name} {item.args}]", file=sys.stderr)
+                        case FunctionResponse():
+                            print(f"[{item.response}]", file=sys.stderr)
+                        case chunk:
+                            print(chunk.text, end="", flush=True)
         except CometGemError as error:
             print(f"\n{error}", file=sys.stderr)
             return 1

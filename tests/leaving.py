@@ -1,4 +1,4 @@
-"""Every way of leaving a stream, and the streams that are still alive after it."""
+"""Every way of leaving a stream, and the streams that are still alive afterwards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
 
 @contextmanager
 def live_streams() -> Iterator[weakref.WeakSet[GenerateContentStream]]:
-    """The streams that are alive, with the garbage collector off."""
+    """Track the streams that are alive, with the garbage collector off."""
     live: weakref.WeakSet[GenerateContentStream] = weakref.WeakSet()
     made = GenerateContentStream.__init__
 

@@ -229,7 +229,7 @@ EACH = pytest.mark.parametrize(("error", "base", "says", "fields"), ERRORS, ids=
 
 
 @EACH
-def test_what_each_error_is_and_says(
+def test_the_base_message_and_fields_of_each_error(
     error: CometGemError, base: type[BaseException], says: str, fields: dict[str, Any]
 ) -> None:
     assert isinstance(error, base)
@@ -260,14 +260,14 @@ def test_errors_survive_pickle_and_copy(
         assert vars(again) == {**fields, "partial": partial, "__notes__": ["a note"]}
 
 
-def test_a_copy_is_apart() -> None:
+def test_a_copy_is_independent() -> None:
     error = StreamTruncatedError("m")
     again = copy.copy(error)
     again.chunks, again.partial = 5, GenerateContentResponse()
     assert (error.chunks, error.partial) == (0, None)
 
 
-def test_details_are_a_list_of_ones_own() -> None:
+def test_details_are_a_new_list() -> None:
     details = ({"a": 1},)
     assert APIStatusError(400, "m", details=details).details == [{"a": 1}]
     assert APIStatusError(400, "m").details is not APIStatusError(400, "m").details
@@ -296,7 +296,7 @@ HARMLESS = r"a\x1b[31m\r\n\x00\x7f\u202e\u2028\ud800" + "\u00e9\U0001f600"
         ToolArgumentsError(CALL, HOSTILE),
     ],
 )
-def test_a_servers_words_do_not_steer_the_terminal(error: CometGemError) -> None:
+def test_control_characters_in_messages_are_escaped(error: CometGemError) -> None:
     assert HARMLESS in str(error)
     assert str(error).isprintable()
     assert repr(error).isprintable()
@@ -315,7 +315,7 @@ def test_every_class_is_public_and_in_the_table() -> None:
     assert all(cls.__doc__ for cls in CLASSES.values())
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     assert errors.__doc__ is not None
     drawn: dict[str, tuple[str, ...]] = {}
     above = ["Exception"]
@@ -330,7 +330,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     }
 
 
-def test_hints_are_of_the_class_and_not_in_the_fields() -> None:
+def test_hints_belong_to_the_class_not_the_fields() -> None:
     hinted = {cls for cls in CLASSES.values() if getattr(cls, "hint", "")}
     assert hinted == {AuthenticationError, PermissionDeniedError, NotFoundError, RateLimitError}
     assert "hint" not in vars(NotFoundError(404, "m"))

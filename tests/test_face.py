@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pydoc
+import re
 import subprocess
 import sys
 from importlib import import_module, metadata
@@ -14,6 +16,7 @@ import pytest
 
 import cometgem
 from cometgem import Client, CometGemError, GenerateOptions, errors
+from cometgem.conversation.options import ConversationOptions
 from cometgem.options import CallOptions
 from cometgem.request.options import CommonOptions
 
@@ -32,16 +35,12 @@ OWN_JSON = {
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
     "cometgem.request.functions.FunctionTool.parse": {"return"},
-    "cometgem.options.GenerateOptions": {
-        "extra_body",
-        "generation_config",
-        "safety_settings",
-        "tool_config",
-    },
+    "cometgem.options.GenerateOptions": {"extra_body"},
     "cometgem.testing.reply.Reply.call": {"args"},
     "cometgem.testing.reply.Reply.chunks": {"items"},
     "cometgem.testing.reply.Reply.usage": {"metadata"},
     "cometgem.types.content.Part.from_function_response": {"response"},
+    "cometgem.types.wire.Wire.to_dict": {"return"},
 }
 
 
@@ -182,6 +181,39 @@ def test_the_options() -> None:
         assert ("Any" in text) == (name in OWN_JSON["cometgem.options.GenerateOptions"])
 
 
+def listed(method: Any) -> dict[str, str]:
+    """Return the options that a method's docstring lists, each with what it says of them."""
+    pattern = r"^ {8}(\w+): (.+(?:\n {12}.+)*)"
+    return dict(re.findall(pattern, inspect.getdoc(method) or "", re.MULTILINE))
+
+
+@pytest.mark.parametrize("method", [Client.generate_content, Client.stream_generate_content])
+def test_help_lists_every_option(method: Any) -> None:
+    options = listed(method)
+    assert options.keys() == GenerateOptions.__annotations__.keys()
+    assert options == listed(Client.generate_content)
+    units = {"thinking": "tokens", "timeouts": "seconds", "retry": "seconds"}
+    assert all(unit in options[name] for name, unit in units.items())
+    assert "tokens" in options["generation_config"]
+
+
+@pytest.mark.parametrize("method", [Client.run_tools, Client.chat])
+def test_help_lists_the_options_of_a_conversation(method: Any) -> None:
+    options = listed(method)
+    own = ConversationOptions.__annotations__.keys() - CallOptions.__annotations__.keys()
+    assert options.keys() == own
+    assert options == listed(Client.run_tools)
+    # The other options are those of a request, which this method lists.
+    assert "``stream_generate_content``" in (inspect.getdoc(method) or "")
+    assert CallOptions.__annotations__.keys() < listed(Client.stream_generate_content).keys()
+
+
+@pytest.mark.parametrize("name", ["generate_content", "stream_generate_content"])
+def test_help_shows_the_list(name: str) -> None:
+    text = pydoc.render_doc(getattr(Client, name), renderer=pydoc.plaintext)
+    assert all(f" {option}: " in text for option in GenerateOptions.__annotations__)
+
+
 def test_importing_is_cheap() -> None:
     code = "import sys, cometgem; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
@@ -193,6 +225,7 @@ def test_importing_is_cheap() -> None:
         "cometgem.cli.main",
         "cometgem.cli.demo",
         "cometgem.testing",
+        "cometgem.types.dicts",
         "pytest",
     }
 

@@ -1,4 +1,4 @@
-"""Leaving, a thousand times each way: nothing is left behind, and nothing complains."""
+"""Leaving a thousand times in each way leaves nothing behind and logs nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the event loop and the finalizers have to say."""
+    """Collect the complaints of the event loop and of finalizers."""
     complaints: list[str] = []
     loop = asyncio.get_running_loop()
     loop.slow_callback_duration = 60.0  # other tests may keep the machine busy
@@ -52,7 +52,7 @@ async def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Leaver:
-    """Leaves streams, and waits until the server has seen it."""
+    """Leaves streams, and waits until the server notices."""
 
     def __init__(self, client: Client, server: FakeServer) -> None:
         self.seconds: list[float] = []
@@ -64,7 +64,7 @@ class Leaver:
     async def leave(self, way: Callable[..., Awaitable[None]], said: str) -> None:
         await way(self._client, said)
         left = asyncio.get_running_loop().time()
-        if request := self._find(said):  # cancelled early, there may be none
+        if request := self._find(said):  # there may be none if it was cancelled early
             await request.wait_gone()
             self.seconds.append(asyncio.get_running_loop().time() - left)
 
@@ -77,7 +77,7 @@ class Leaver:
 
 
 async def settled(count: Callable[[], int], at: int) -> int:
-    """The count when it has come down, or what it is after 5 s."""
+    """Return the count once it is low enough, or the count after 5 s."""
     for _ in range(500):
         if count() <= at:
             break
@@ -86,7 +86,7 @@ async def settled(count: Callable[[], int], at: int) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_thousand_times_each_way(
+async def test_leaving_a_thousand_times_leaks_nothing(
     way: Callable[..., Awaitable[None]],
     server: FakeServer,
     complaints: list[str],

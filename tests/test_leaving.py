@@ -1,4 +1,4 @@
-"""Leaving closes: the server sees it, nothing is left behind, no collector had to run."""
+"""Leaving closes: the server sees it, nothing is left behind, and no collection is needed."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def live() -> Iterator[weakref.WeakSet[GenerateContentStream]]:
 
 
 @pytest.mark.parametrize("leave", WAYS)
-async def test_the_server_sees_each_way_of_leaving(
+async def test_each_way_of_leaving_closes_the_connection(
     leave: Callable[[Client], Awaitable[None]],
     client: Client,
     fake_server: FakeServer,
     live: weakref.WeakSet[GenerateContentStream],
 ) -> None:
     await leave(client)
-    await asyncio.sleep(0)  # the loop itself holds a cancelled wait until its next turn
+    await asyncio.sleep(0)  # the loop holds a cancelled wait until its next iteration
     assert len(live) == 0
     await fake_server.requests[0].wait_gone()
     assert fake_server.requests[0].chunks_sent < 200
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_cancelled_while_it_is_opened(fake_server: FakeServer) -> None:
+async def test_cancelling_while_the_stream_is_opened(fake_server: FakeServer) -> None:
     fake_server.add(Reply.silence())
     async with Client(fake_server.api_key, base_url=fake_server.url) as client:
         stream = client.stream_generate_content(MODEL, "Hi")
@@ -62,7 +62,9 @@ async def test_cancelled_while_it_is_opened(fake_server: FakeServer) -> None:
             await stream.open()
 
 
-async def test_closed_by_another_task_while_it_is_opened(fake_server: FakeServer) -> None:
+async def test_closing_from_another_task_while_the_stream_is_opened(
+    fake_server: FakeServer,
+) -> None:
     fake_server.add(Reply.silence())
     async with Client(fake_server.api_key, base_url=fake_server.url) as client:
         stream = client.stream_generate_content(MODEL, "Hi")
@@ -74,7 +76,7 @@ async def test_closed_by_another_task_while_it_is_opened(fake_server: FakeServer
         await request.wait_gone()
 
 
-async def test_closed_during_the_wait_for_a_retry(fake_server: FakeServer) -> None:
+async def test_closing_while_waiting_for_a_retry(fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(429, retry_after=20))
     async with Client(fake_server.api_key, base_url=fake_server.url) as client:
         stream = client.stream_generate_content(MODEL, "Hi")
@@ -87,7 +89,7 @@ async def test_closed_during_the_wait_for_a_retry(fake_server: FakeServer) -> No
     assert len(fake_server.requests) == 1
 
 
-async def test_the_client_closed_under_a_waiting_stream(
+async def test_closing_the_client_while_a_stream_waits(
     client: Client, fake_server: FakeServer
 ) -> None:
     stream = client.stream_generate_content(MODEL, "Hi")
@@ -101,7 +103,7 @@ async def test_the_client_closed_under_a_waiting_stream(
     await fake_server.requests[0].wait_gone()
 
 
-def test_the_loop_ends_with_an_open_stream(fake_server: FakeServer) -> None:
+def test_the_event_loop_ends_with_an_open_stream(fake_server: FakeServer) -> None:
     fake_server.add(ENDLESS)
 
     async def forget_everything() -> None:

@@ -1,4 +1,4 @@
-"""Every Python block of the README runs, against a server that says what the README shows."""
+"""Every Python block of the README and of docs/ runs, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,28 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cometgem import Client
+from cometgem import APITimeoutError, Client, ConfigurationError, errors, types
+from cometgem.request.thinking import thinking_config
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
-    import aiohttp
+    from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+]
 POEM = Reply.text("Far lamps that ", "no one lit,\n", "and still they ", "keep the night.").usage(
     {"promptTokenCount": 12, "candidatesTokenCount": 19, "totalTokenCount": 31}
 )
 CALL = Reply.call("get_weather", {"city": "Bath"}, id="1", signature="c2ln")
-COMETS = json.dumps([{"name": "Halley", "period": 76}, {"name": "Encke", "period": 3.3}])
+COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 
-# What the server says to the blocks that begin to differ from "Hello", by a word in them.
+# The replies to a block, by a word that occurs in it. All others get the default reply.
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
@@ -44,26 +50,21 @@ SCRIPTS = {
         Reply.text("It comes ", "every 76 years.").usage({"totalTokenCount": 50}),
     ],
     "json.loads": [Reply.text(COMETS)],
-    "RateLimitError": [Reply.text("Hel", "lo").then_reset()],
+    "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
     "poem": README.split("```text\n")[1].split("```")[0],
     "responseModalities": "image/png 4 bytes\n",
-    "run_tools": "asks for get_weather {'city': 'Bath'}\n"
-    "is told {'weather': 'rain in Bath'}\nTake one.",
+    "run_tools": "calls get_weather {'city': 'Bath'}\n"
+    "result {'weather': 'rain in Bath'}\nTake one.",
     "tool.parse": "Take one.\n",
     "client.chat": "An astronomer.\nIt comes every 76 years.\n4 turns, 70 tokens\n",
-    "RateLimitError": "only this came: Hello\n",
+    "except RateLimitError": "incomplete: Hello\n",
 }
 
 
-def get_weather(city: str) -> dict[str, str]:
-    """Look up the weather, as the block before does."""
-    return {"weather": f"rain in {city}"}
-
-
-# What a block may find: the names of the blocks above it.
-BEFORE = {"asyncio": asyncio, "get_weather": get_weather}
+# What the blocks above a block have imported.
+BEFORE = {"asyncio": asyncio, "Client": Client, "FakeServer": FakeServer, "Reply": Reply}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def surroundings(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def run(block: str) -> tuple[dict[str, Any], str]:
-    """Run a block as the README says: a script of its own, or inside a main with a client."""
+    """Run a block: as a script, or if it awaits something, inside a main with a client."""
     code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names: dict[str, Any] = {"__name__": "readme", **BEFORE}
 
@@ -103,28 +104,134 @@ def block_with(word: str) -> dict[str, Any]:
     return run(next(block for block in PYTHON if word in block))[0]
 
 
-async def test_the_fastapi_handler_streams_and_passes_a_refusal_on(fake_server: FakeServer) -> None:
+@contextlib.asynccontextmanager
+async def fastapi_browser() -> AsyncIterator[httpx.AsyncClient]:
     app = block_with("FastAPI")["app"]
-    fake_server.add(Reply.text("Hel", "lo"), Reply.error(401))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://test") as browser,
     ):
+        yield browser
+
+
+@contextlib.asynccontextmanager
+async def aiohttp_browser() -> AsyncIterator[TestClient[Any, Any]]:
+    # As the page's web.run_app() does, TestServer sets handler_cancellation=True.
+    async with TestClient(TestServer(block_with("aiohttp import web")["app"])) as browser:
+        yield browser
+
+
+# The replies of the API, and the status and the Retry-After header that the browser gets.
+REFUSALS = {
+    "401": ([Reply.error(401, message="key sk-secret")], 502, None),
+    "403": ([Reply.error(403, message="key sk-secret")], 502, None),
+    "400": ([Reply.error(400, message="key sk-secret")], 502, None),
+    "500": ([Reply.error(500, code="invalid_request", message="key sk-secret")], 502, None),
+    "429": ([Reply.error(429, retry_after=99.5, message="key sk-secret")], 429, "100"),
+    "429 without Retry-After": ([Reply.error(429, message="key sk-secret")] * 3, 429, None),
+    "reset": ([Reply.reset()] * 3, 502, None),
+    "no question": ([], 502, None),  # a ConfigurationError
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize("kind", ["fastapi", "aiohttp"])
+async def test_the_browser_gets_a_safe_error(
+    kind: str, name: str, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)  # retry immediately
+    replies, status, retry_after = REFUSALS[name]
+    fake_server.add(*replies)
+    params = {"question": "" if name == "no question" else "Hi"}
+    if kind == "fastapi":
+        async with fastapi_browser() as browser:
+            answer = await browser.get("/ask", params=params)
+            got, text, headers = answer.status_code, answer.text, answer.headers
+    else:
+        async with aiohttp_browser() as client, client.get("/ask", params=params) as response:
+            got, text, headers = response.status, await response.text(), response.headers
+    assert (got, headers.get("Retry-After")) == (status, retry_after)
+    assert "secret" not in text
+    assert len(fake_server.requests) == len(replies)
+
+
+@pytest.mark.parametrize("page", ["from fastapi", "from aiohttp"])
+async def test_a_timeout_is_a_504(page: str) -> None:
+    names = block_with(page)
+    answer = names.get("http_error", names.get("error_response"))(APITimeoutError("stall", 300))
+    assert getattr(answer, "status_code", getattr(answer, "status", None)) == 504
+
+
+async def test_the_handlers_stream(fake_server: FakeServer) -> None:
+    fake_server.add(*[Reply.text("Hel", "lo")] * 2)
+    async with fastapi_browser() as browser:
         answer = await browser.get("/ask", params={"question": "Hi"})
         assert (answer.status_code, answer.text) == (200, "Hello")
-        assert (await browser.get("/ask", params={"question": "Hi"})).status_code == 401
+    async with aiohttp_browser() as client, client.get("/ask?question=Hi") as response:
+        assert (response.status, await response.text()) == (200, "Hello")
 
 
-async def test_the_aiohttp_handler_streams(fake_server: FakeServer) -> None:
-    fake_server.add(Reply.text("Hel", "lo"))
-    async with TestClient(TestServer(block_with("aiohttp import web")["app"])) as browser:
-        answer: aiohttp.ClientResponse = await browser.get("/ask", params={"question": "Hi"})
-        assert (answer.status, await answer.text()) == (200, "Hello")
+# Before the headers of the API's response, after them, and after the first chunk.
+LEAVING = {
+    "opening": Reply.silence(),
+    "open": Reply.chunks().then_stall(),
+    "streaming": Reply.text("Hel", "lo").then_stall(),
+}
 
 
-async def test_the_test_of_the_readme_passes(fake_server: FakeServer) -> None:
-    await block_with("test_a_broken_stream")["test_a_broken_stream"](fake_server)
+@pytest.mark.parametrize("when", LEAVING)
+async def test_fastapi_closes_the_stream_of_a_browser_that_leaves(
+    when: str, fake_server: FakeServer
+) -> None:
+    app = block_with("FastAPI")["app"]
+    fake_server.add(LEAVING[when])
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/ask",
+        "query_string": b"question=Hi",
+        "headers": [],
+    }
+    async with app.router.lifespan_context(app), asyncio.timeout(10):
+        handling = asyncio.create_task(app(scope, messages.get, sent.put))
+        request = await fake_server.wait_request()
+        if when == "opening":
+            await asyncio.sleep(0.3)  # the watcher has looked at least once
+            assert sent.empty()
+        else:
+            assert (await sent.get())["status"] == 200
+        if when == "streaming":
+            assert (await sent.get())["body"] == b"Hel"
+        assert not request.gone
+        messages.put_nowait({"type": "http.disconnect"})
+        await request.wait_gone()
+        await handling
+
+
+@pytest.mark.parametrize("when", LEAVING)
+async def test_aiohttp_closes_the_stream_of_a_browser_that_leaves(
+    when: str, fake_server: FakeServer
+) -> None:
+    fake_server.add(LEAVING[when])
+    async with aiohttp_browser() as client:
+        asking = asyncio.create_task(client.get("/ask?question=Hi"))
+        request = await fake_server.wait_request()
+        if when == "opening":
+            asking.cancel()
+        else:
+            (await asking).close()
+        await request.wait_gone()
+
+
+@pytest.mark.parametrize("name", ["test_a_broken_stream", "test_leaving_closes_the_connection"])
+async def test_the_tests_in_the_docs_pass(name: str, fake_server: FakeServer) -> None:
+    await block_with(name)[name](fake_server)
     assert len(fake_server.requests) == 1
 
 
@@ -157,8 +264,48 @@ def test_the_example_with_tools_runs(
     assert set(part["functionResponse"]["response"]) == {"result"}
 
 
-def test_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).is_file(), link
+LINKED = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "benchmarks/README.md"))]
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.is_file(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading of the README."""
+    section = README.split(f" {heading}\n")[1]
+    table = re.search(r"^\|.*\n\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)
+    assert table is not None
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
+
+
+def test_the_thinking_table_is_true() -> None:
+    for setting, *cells in rows_of("Thinking"):
+        thinking = ast.literal_eval(setting.strip("`").rpartition("`")[2])
+        for model, cell in zip(("gemini-3.8-flash", "gemini-2.5-flash"), cells, strict=True):
+            if cell == "refused":
+                with pytest.raises(ConfigurationError):
+                    thinking_config(model, thinking, thoughts=None)
+                continue
+            config = thinking_config(model, thinking, thoughts=None)
+            sent = config.thinking_level or config.thinking_budget
+            assert cell == ("not sent" if sent is None else str(sent)), (model, thinking)
+
+
+def test_the_named_types_exist() -> None:
+    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of("Types"))))
+    assert {name for name in names if not hasattr(types, name)} == set()
+    assert {"FunctionCallingConfig", "ImageConfig", "SpeechConfig"} <= set(names)
+
+
+def test_the_named_errors_exist() -> None:
+    page = README + (ROOT / "docs/errors.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+Error|\w+Warning)`", page)) - {"ValueError", "TimeoutError"}
+    assert named == set(errors.__all__) - {"TimeoutPhase"}

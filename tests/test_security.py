@@ -1,4 +1,4 @@
-"""The key stays with its owner: every place where it could show is searched for it."""
+"""The key stays secret: every place where it could show is searched for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ECHO = f"Incorrect API key provided: {KEY}."
 
 
 def everything_shown(error: BaseException) -> str:
-    """All that a log, a debugger or a crash report would hold of an error."""
+    """Return everything that a log, a debugger or a crash report would show of an error."""
     shown = [repr(error), str(error)]
     for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
         if str(Path(cometgem.__file__).parent) in frame.filename:
@@ -100,14 +100,14 @@ async def test_no_error_shows_the_key(
         {"api_key": KEY, "headers": {"host": "x"}},
     ],
 )
-def test_no_refusal_shows_the_key(options: dict[str, Any]) -> None:
+def test_configuration_errors_do_not_show_the_key(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Client(**options)
     frames = everything_shown(caught.value)
     assert KEY not in frames
 
 
-def test_a_key_of_the_environment_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_from_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMETAPI_KEY", f"{KEY}\r\n")
     with pytest.raises(ConfigurationError, match="COMETAPI_KEY has") as caught:
         Client()
@@ -115,7 +115,7 @@ def test_a_key_of_the_environment_is_not_shown_either(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_no_second_host_hears_of_the_key(status: int, fake_server: FakeServer) -> None:
+async def test_the_key_is_not_sent_to_a_second_host(status: int, fake_server: FakeServer) -> None:
     with FakeServer() as elsewhere:
         target = f"{elsewhere.url}/v1beta/models/{MODEL}:generateContent"
         fake_server.add(Reply.raw(b"", status=status).with_headers({"Location": target}))
@@ -125,7 +125,7 @@ async def test_no_second_host_hears_of_the_key(status: int, fake_server: FakeSer
         assert elsewhere.connections == 0
 
 
-async def test_a_proxy_hears_only_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_receives_only_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = b""
 
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -151,7 +151,7 @@ async def test_a_proxy_hears_only_connect(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def bomb(start: bytes) -> bytes:
-    """1 GiB in 5 MB of gzip, after a start that makes it a part of something."""
+    """Return 1 GiB in 5 MB of gzip, after a prefix that makes it part of an event or document."""
     packer = zlib.compressobj(1, wbits=31)
     squeezed = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
     mebibyte = packer.compress(b"x" * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -184,7 +184,7 @@ async def test_a_decompression_bomb_is_stopped_at_the_limit(
     assert peak < 24 << 20
 
 
-async def test_control_characters_of_a_server_do_not_steer_a_terminal(
+async def test_control_characters_from_a_server_are_escaped(
     fake_server: FakeServer,
 ) -> None:
     fake_server.add(Reply.error(400, message="\x1b[2Jgone\x07\r\u202e"))

@@ -1,4 +1,4 @@
-"""A stream's life: opening, iterating, merging, timing out, retrying. Leaving: test_leaving."""
+"""Streams: opening, iterating, merging, timing out, retrying. Leaving is in test_leaving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cometgem import (
-    APIConnectionError,
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
@@ -26,7 +25,6 @@ from cometgem import (
     StreamTruncatedError,
     Timeouts,
 )
-from cometgem.http.deadline import Deadline
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -63,7 +61,9 @@ async def test_a_chunk_is_handed_out_before_the_next_is_sent(
         assert (await anext(stream)).text == "one"
 
 
-async def test_nothing_is_sent_before_it_is_opened(client: Client, fake_server: FakeServer) -> None:
+async def test_nothing_is_sent_before_the_stream_is_opened(
+    client: Client, fake_server: FakeServer
+) -> None:
     stream = client.stream_generate_content(MODEL, "Hi")
     await asyncio.sleep(0.05)
     assert fake_server.requests == []
@@ -85,7 +85,7 @@ async def test_open_has_status_and_headers_before_the_first_chunk(
     assert len(fake_server.requests) == 1
 
 
-async def test_open_raises_what_the_api_refused(client: Client, fake_server: FakeServer) -> None:
+async def test_open_raises_the_error_of_the_api(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(401, message="bad key"))
     stream = client.stream_generate_content(MODEL, "Hi")
     for _ in range(2):
@@ -94,6 +94,41 @@ async def test_open_raises_what_the_api_refused(client: Client, fake_server: Fak
     assert caught.value.partial is None
     with pytest.raises(AuthenticationError):
         await anext(stream)
+
+
+async def test_await_opens_the_stream_and_returns_it(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("a", "b"))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    assert await stream is stream
+    assert await stream is stream
+    assert (stream.status, len(fake_server.requests)) == (200, 1)
+    assert [chunk.text async for chunk in stream] == ["a", "b"]
+    async for chunk in await client.stream_generate_content(MODEL, "Hi"):
+        assert chunk.candidates
+    async with await client.stream_generate_content(MODEL, "Hi") as stream:
+        assert (await stream.get_final_response()).text
+    assert len(fake_server.requests) == 3
+
+
+async def test_await_raises_what_the_api_refused(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.error(401, message="bad key"))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="bad key"):
+            await stream
+    assert len(fake_server.requests) == 1
+
+
+async def test_break_out_of_an_awaited_stream_closes_the_connection(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("one").then_stall())
+    async for chunk in await client.stream_generate_content(MODEL, "Hi"):
+        assert chunk.text == "one"
+        break
+    await fake_server.requests[0].wait_gone()
 
 
 async def test_text_stream_leaves_out_thoughts_and_empty_chunks(
@@ -114,7 +149,7 @@ async def test_snapshot_grows_and_stays(client: Client, fake_server: FakeServer)
     assert (first.text, stream.snapshot.text) == ("a", "ab")
 
 
-async def test_the_final_response_before_in_the_middle_after_and_twice(
+async def test_the_final_response_can_be_requested_at_any_time(
     client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(Reply.text("a", "b"), Reply.text("a", "b"))
@@ -127,7 +162,7 @@ async def test_the_final_response_before_in_the_middle_after_and_twice(
     assert "ended, chunks=2" in repr(stream)
 
 
-async def test_a_finished_stream_gives_its_connection_back(
+async def test_a_finished_stream_returns_its_connection(
     client: Client, fake_server: FakeServer
 ) -> None:
     for _ in range(3):
@@ -152,7 +187,7 @@ BAD_ENDS = [
 
 
 @pytest.mark.parametrize(("reply", "kind"), BAD_ENDS)
-async def test_a_bad_end_after_the_first_chunk_is_told_with_all_that_came(
+async def test_errors_after_the_first_chunk_hold_everything_that_arrived(
     reply: Reply, kind: type[CometGemError], client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply)
@@ -172,7 +207,7 @@ async def test_a_bad_end_after_the_first_chunk_is_told_with_all_that_came(
     assert pickle.loads(pickle.dumps(again.value)).partial == caught.value.partial  # noqa: S301
 
 
-async def test_an_event_that_came_whole_is_not_lost_to_a_reset(
+async def test_a_complete_event_is_not_lost_to_a_reset(
     client: Client, fake_server: FakeServer
 ) -> None:
     last = b'data: {"candidates": [{"content": {"parts": [{"text": "!"}]}}]}\n'
@@ -202,7 +237,7 @@ BEFORE_THE_FIRST = [
 
 
 @pytest.mark.parametrize("reply", BEFORE_THE_FIRST)
-async def test_what_may_pass_is_tried_again_before_the_first_chunk(
+async def test_transient_errors_are_retried_before_the_first_chunk(
     reply: Reply, client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply, reply, Reply.text("ok"))
@@ -222,7 +257,7 @@ async def test_what_may_pass_is_tried_again_before_the_first_chunk(
         (Reply.html(200), ResponseDecodeError),
     ],
 )
-async def test_what_is_permanent_is_not_tried_again(
+async def test_permanent_errors_are_not_retried(
     reply: Reply, kind: type[CometGemError], client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(reply)
@@ -263,7 +298,7 @@ async def test_each_limit_ends_the_wait_and_the_connection(
     assert len(fake_server.requests) == 1
 
 
-async def test_a_slow_caller_is_no_stall(client: Client, fake_server: FakeServer) -> None:
+async def test_a_slow_caller_is_not_a_stall(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.text("a", "b", delay=0.05))
     stream = client.stream_generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.3))
     async for _ in stream:
@@ -306,7 +341,9 @@ async def test_two_tasks_on_one_stream(client: Client, fake_server: FakeServer) 
         await first
 
 
-async def test_after_aclose_what_came_is_at_hand(client: Client, fake_server: FakeServer) -> None:
+async def test_the_snapshot_stays_available_after_aclose(
+    client: Client, fake_server: FakeServer
+) -> None:
     fake_server.add(Reply.text("a", "b", delay=0.2))
     stream = client.stream_generate_content(MODEL, "Hi")
     await anext(stream)
@@ -328,12 +365,6 @@ async def test_a_stream_closed_before_it_was_sent(client: Client, fake_server: F
     assert fake_server.requests == []
 
 
-async def test_no_server() -> None:
-    async with Client("key-of-nobody", base_url="http://127.0.0.1:9", retry=AT_ONCE) as client:
-        with pytest.raises(APIConnectionError, match=r"no response from http://127.0.0.1:9"):
-            await client.stream_generate_content(MODEL, "Hi").get_final_response()
-
-
 async def test_a_json_array_or_one_response_in_place_of_events(
     client: Client, fake_server: FakeServer
 ) -> None:
@@ -344,19 +375,7 @@ async def test_a_json_array_or_one_response_in_place_of_events(
         assert response.text == "x" * body.count(b"text")
 
 
-async def test_a_timer_that_fires_early_names_its_own_limit() -> None:
-    begun = asyncio.get_running_loop().time()
-    for timeouts, streamed, phase in (
-        (Timeouts(total=9), True, "total"),
-        (Timeouts(total=9, first_chunk=8), True, "first_chunk"),
-        (Timeouts(total=9, stall=8), False, "stall"),
-        (Timeouts(total=9, stall=9.5), False, "total"),
-    ):
-        deadline = Deadline(timeouts, begun + 9, streamed=streamed)
-        assert deadline.error().phase == phase
-
-
-async def test_a_large_request_is_let_go_with_the_first_chunk(
+async def test_a_large_request_is_released_with_the_first_chunk(
     client: Client, fake_server: FakeServer
 ) -> None:
     def held() -> int:

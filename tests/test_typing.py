@@ -1,41 +1,16 @@
 """mypy reads `tests/typing`: right uses have exact types, wrong ones are errors."""
 
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-import cometgem
-
-pytestmark = pytest.mark.skipif(
-    find_spec("mypy") is None, reason="mypy is not installed; CI runs this"
-)
+from run_mypy import NEEDS_MYPY, mypy
 
 USES = Path(__file__).parent / "typing"
-ROOT = Path(cometgem.__file__).parents[1]
 
 
-def mypy(path: Path, cache: Path) -> str:
-    options = ["--strict", "--config-file=", f"--cache-dir={cache}"]
-    # Where it is installed mypy finds it, and will not be told.
-    where = {} if ROOT.name == "site-packages" else {"MYPYPATH": str(ROOT)}
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "mypy", *options, str(path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **where},
-        check=False,
-    )
-    assert not done.stderr
-    return done.stdout
-
-
+@NEEDS_MYPY
 def test_uses(pytestconfig: pytest.Config, tmp_path: Path) -> None:
-    cache = pytestconfig.cache.mkdir("mypy") if pytestconfig.cache else tmp_path
-    assert mypy(USES, cache).startswith("Success: no issues found in 2 source files")
+    assert mypy(USES, pytestconfig).startswith("Success: no issues found in 2 source files")
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "from typing import assert_type\n"
@@ -43,7 +18,7 @@ def test_uses(pytestconfig: pytest.Config, tmp_path: Path) -> None:
         "assert_type(cometgem.Part().text, str)\n"
         "cometgem.Client('key')  # type: ignore[arg-type]\n"
     )
-    found = mypy(wrong, cache).splitlines()
+    found = mypy(wrong, pytestconfig).splitlines()
     assert [line.partition("error: ")[2].split()[0] for line in found[:2]] == [
         "Expression",
         "Unused",

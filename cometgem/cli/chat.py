@@ -1,4 +1,4 @@
-"""`cometgem chat`: a conversation in the terminal, or with a script at the other end of a pipe."""
+"""`cometgem chat`: a conversation in a terminal, or line by line through a pipe."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from cometgem.cli.arguments import MODEL, THINKING, thinking_options
 from cometgem.cli.chat_file import load_chat, save_chat
+from cometgem.cli.client import make_client
 from cometgem.cli.files import path_of, read_part
 from cometgem.cli.line_input import is_typed, line_reader
+from cometgem.cli.sentences import UsageError, sentence
 from cometgem.cli.terminal import finish_words, no_answer_reason, part_words, usage_words
-from cometgem.client import Client
 from cometgem.conversation.turns import as_instruction
-from cometgem.errors import CometGemError, ConfigurationError
+from cometgem.errors import CometGemError
 from cometgem.request.build import build_request
 from cometgem.types.response import GenerateContentResponse
 
@@ -21,21 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cometgem.cli.terminal import Terminal
+    from cometgem.client import Client
     from cometgem.conversation.chat import Chat
     from cometgem.conversation.options import ConversationOptions
     from cometgem.conversation.rounds import ConversationStream
     from cometgem.options import CallOptions, GenerateOptions
-    from cometgem.request.thinking import Thinking
     from cometgem.types.content import Part
 
-__all__ = ["MODEL", "run_chat", "thinking_options"]
-
-MODEL = "gemini-2.5-flash"
-
-_THINKING = ("off", "minimal", "low", "medium", "high", "dynamic")
+__all__ = ["run_chat"]
 
 
-def run_chat(  # noqa: PLR0913  one for each option of the command
+def run_chat(  # noqa: PLR0913  one per option of the command
     terminal: Terminal,
     *,
     model: str | None = None,
@@ -44,23 +42,23 @@ def run_chat(  # noqa: PLR0913  one for each option of the command
     load: str | None = None,
     markdown: bool = False,
 ) -> int:
-    """Converse until /quit or the end of input.
+    """Hold a conversation until /quit or the end of input.
 
     Args:
         terminal: Where the answers go.
-        model: Who is asked; by default who was asked in the chat that is loaded, or `MODEL`.
-        system: The system instruction, over that of the chat that is loaded.
-        thinking: As `thinking_options` has it.
-        load: A file of `Chat.to_json`, to go on with.
-        markdown: Whether to render the answers, where they go to a terminal.
+        model: The model to ask. Defaults to that of the loaded chat, or to `MODEL`.
+        system: The system instruction; overrides that of the loaded chat.
+        thinking: What `thinking_options` returned.
+        load: A file written with `/save`, to continue from.
+        markdown: Whether to render answers as Markdown if stdout is a terminal.
 
     Returns:
-        The exit code: with a script it is 1 if anything failed.
+        The exit code: 1 if the input came through a pipe and any line failed.
 
     Raises:
-        ConfigurationError: There is no key, or an option that can never work.
+        ConfigurationError: There is no key, or an option is not valid.
     """
-    client = Client()
+    client = make_client()
     options = cast("ConversationOptions", thinking or {})
     if system is not None:
         options["system_instruction"] = system
@@ -78,32 +76,8 @@ def run_chat(  # noqa: PLR0913  one for each option of the command
     return Talk(terminal, client, chat, typed=typed, renders=renders).run()
 
 
-def thinking_options(text: str) -> CallOptions:
-    """Return the options for what a person writes: a level, "off", "dynamic" or tokens.
-
-    Raises:
-        ConfigurationError: It is none of these.
-    """
-    wish = text.strip().lower()
-    if wish in _THINKING:
-        thinking = cast("Thinking", wish)
-    else:
-        try:
-            thinking = int(wish)
-        except ValueError:
-            thinking = -2
-        if thinking < -1:
-            raise ConfigurationError(
-                f"{text!r} is none of {', '.join(_THINKING)}, and no number of tokens"
-            )
-    # Without thinking the API refuses to include what there cannot be.
-    if thinking in ("off", 0):
-        return {"thinking": thinking}
-    return {"thinking": thinking, "thoughts": True}
-
-
 class Talk:
-    """One person, or one script, and the chat that it leads."""
+    """The lines of one person or script, and the chat they belong to."""
 
     def __init__(
         self,
@@ -125,7 +99,7 @@ class Talk:
         self._left = False
 
     def run(self) -> int:
-        """Take line after line; returns the exit code."""
+        """Take one line after another; return the exit code."""
         with self._runner:
             try:
                 self._take_all()
@@ -144,7 +118,7 @@ class Talk:
             except EOFError:
                 return
             except KeyboardInterrupt:
-                # A person who presses it twice stops no more than one who presses it once.
+                # Pressed again while the first Ctrl-C was handled.
                 if not self._typed:
                     raise
 
@@ -156,10 +130,11 @@ class Talk:
             hint = "stopped"
             if not line.strip():
                 return
+            _check_text(line)
             self._take(line)
         except CometGemError as error:
             self._failed = True
-            self._terminal.error(error)
+            self._terminal.error(sentence(error))
         except KeyboardInterrupt:
             if not self._typed:
                 raise
@@ -177,12 +152,14 @@ class Talk:
         name, rest = (*line.split(maxsplit=1), "")[:2]
         command, rest = _COMMANDS.get(name), rest.strip()
         if command is None:
-            raise ConfigurationError(
-                f"{name!r} is no command: there are {', '.join(_COMMANDS)},"
-                " and // begins a text with a slash"
+            raise UsageError(
+                f"unknown command {name!r}; commands are {', '.join(_COMMANDS)};"
+                " start a message with // if it begins with a slash"
             )
         if bool(rest) != bool(command.takes) and not command.takes.startswith("["):
-            raise ConfigurationError(f"{name} takes {command.takes or 'nothing'}")
+            raise UsageError(
+                f"{name} needs {command.takes}" if command.takes else f"{name} takes no argument"
+            )
         command.run(self, rest)
 
     def _say(self, text: str) -> None:
@@ -193,7 +170,7 @@ class Talk:
             self._ask(said)
         finally:
             if len(said) > 1 and len(self._chat.history) == before:
-                self._note("the message is not kept: attach its files again")
+                self._note("the message was not kept; attach its files again")
 
     def _ask(self, said: list[Part | str]) -> None:
         stream = self._chat.stream(said)
@@ -209,10 +186,10 @@ class Talk:
             if stream.complete:
                 self._report(stream.snapshot)
             else:
-                self._keep_what_came(stream)
+                self._keep_partial(stream)
 
     def _report(self, final: GenerateContentResponse) -> None:
-        """Tell what of an answer is no text."""
+        """Show the parts of an answer that are not text, and why it ended."""
         for part in final.parts:
             if part.text is None:
                 self._note(": ".join(part_words(part)))
@@ -222,11 +199,11 @@ class Talk:
             self._note(f"finish reason {finish_words(final)}")
 
     async def _show(self, stream: ConversationStream[GenerateContentResponse]) -> None:
-        """Show the answer as it comes."""
+        """Show the answer as it arrives."""
         write: Callable[[str], None] = self._terminal.answer
         end: Callable[[], None] = self._terminal.end_line
         if self._renders:
-            from cometgem.cli.markdown import MarkdownText  # noqa: PLC0415  wants an extra
+            from cometgem.cli.markdown import MarkdownText  # noqa: PLC0415  needs an extra
 
             markdown = MarkdownText(self._terminal)
             write, end = markdown.add, markdown.end
@@ -242,16 +219,16 @@ class Talk:
             if text and not text.endswith("\n") and not self._terminal.out.isatty():
                 self._terminal.answer("\n")
 
-    def _keep_what_came(self, stream: ConversationStream[GenerateContentResponse]) -> None:
-        # Thoughts alone are no answer, and calls would want one.
+    def _keep_partial(self, stream: ConversationStream[GenerateContentResponse]) -> None:
+        # Thoughts alone are not an answer, and a call would have to be answered next.
         if any(
             part.text != "" and not part.thought and part.function_call is None
             for part in stream.snapshot.parts
         ):
             self._chat.keep_partial()
-            self._note("stopped: the answer is kept as far as it came")
+            self._note("stopped; the partial answer is kept")
         else:
-            self._note("stopped before an answer came: the message is not kept")
+            self._note("stopped before the answer began; the message is not kept")
 
     def _note(self, line: str) -> None:
         self._terminal.note(line)
@@ -278,7 +255,7 @@ class Talk:
         self._note(f"attached to the next message: {path.name}, {part_words(part)[1]}")
 
     def model(self, name: str) -> None:
-        """Show or change who is asked."""
+        """Show or change the model."""
         if name:
             _check(name, self._chat.options)
             self._chat.model = name
@@ -288,34 +265,34 @@ class Talk:
         """Show or set how much the model thinks."""
         if text:
             self._set({"thoughts": None, **thinking_options(text)})
-        wish = self._chat.options.get("thinking")
-        self._note(f"thinking: {'as the model likes' if wish is None else wish}")
+        thinking = self._chat.options.get("thinking")
+        self._note(f"thinking: {'default of the model' if thinking is None else thinking}")
 
     def save(self, text: str) -> None:
-        """Write the chat to a file."""
+        """Save the conversation to a file."""
         save_chat(self._chat, text)
         self._note(f"saved {_turns(self._chat)} to {text}")
 
     def load(self, text: str) -> None:
-        """Go on with the chat in a file."""
+        """Continue the conversation in a file."""
         options = self._chat.options.copy()
         options.pop("system_instruction", None)
         self._chat = load_chat(text, self._client, options)
         self._note(f"loaded {_turns(self._chat)} with {self._chat.model} from {text}")
 
     def usage(self, _: str) -> None:
-        """Show the tokens of all requests."""
+        """Show the token counts of all requests so far."""
         usage = self._chat.usage
         words = usage_words(GenerateContentResponse(usage_metadata=usage))
         if usage.cached_content_token_count:
-            words += f"; {usage.cached_content_token_count:,} of the prompt's were cached"
+            words += f"; {usage.cached_content_token_count:,} prompt tokens were cached"
         self._note(f"usage: {words}")
 
     def help(self, _: str) -> None:
         """List the commands."""
         for name, command in _COMMANDS.items():
             self._note(f"{f'{name} {command.takes}':18}  {command.words}")
-        self._note(f"{'//TEXT':18}  say a text that begins with a slash")
+        self._note(f"{'//TEXT':18}  send a message that begins with a slash")
         self._note(f"{'Ctrl-C':18}  stop the answer")
 
     def quit(self, _: str) -> None:
@@ -329,21 +306,21 @@ class Talk:
 
 
 class _Command(NamedTuple):
-    """What follows a slash."""
+    """A command of the conversation, such as `/save PATH`."""
 
     run: Callable[[Talk, str], None]
-    takes: str
+    takes: str  # "" for no argument; in brackets if optional
     words: str
 
 
 _COMMANDS = {
     "/system": _Command(Talk.system, "[TEXT]", "show or set the system instruction"),
     "/file": _Command(Talk.file, "PATH", "attach a file to the next message"),
-    "/model": _Command(Talk.model, "[NAME]", "show or change who is asked"),
-    "/thinking": _Command(Talk.thinking, "[LEVEL]", f"{', '.join(_THINKING)} or tokens"),
-    "/save": _Command(Talk.save, "PATH", "write the conversation to a file"),
-    "/load": _Command(Talk.load, "PATH", "go on with the conversation in a file"),
-    "/usage": _Command(Talk.usage, "", "show the tokens of all requests"),
+    "/model": _Command(Talk.model, "[NAME]", "show or change the model"),
+    "/thinking": _Command(Talk.thinking, "[LEVEL]", f"{', '.join(THINKING)} or tokens"),
+    "/save": _Command(Talk.save, "PATH", "save the conversation to a file"),
+    "/load": _Command(Talk.load, "PATH", "continue the conversation in a file"),
+    "/usage": _Command(Talk.usage, "", "show the token counts of all requests"),
     "/help": _Command(Talk.help, "", "list the commands"),
     "/quit": _Command(Talk.quit, "", "leave"),
 }
@@ -351,7 +328,7 @@ _COMMANDS = {
 
 @contextmanager
 def _ctrl_c(press: Callable[[], object]) -> Iterator[None]:
-    """Have Ctrl-C do this, where it would raise KeyboardInterrupt at whatever line it finds."""
+    """Call a function on Ctrl-C, instead of raising KeyboardInterrupt at any line of code."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
@@ -363,16 +340,23 @@ def _ctrl_c(press: Callable[[], object]) -> Iterator[None]:
 
 
 def _check(model: str, options: ConversationOptions) -> None:
-    """Raise for what can never work, before anything is typed in vain."""
+    """Raise a ConfigurationError now for options that would fail with the first message."""
     build_request("streamGenerateContent", model, "Hi", cast("GenerateOptions", options))
+
+
+def _check_text(line: str) -> None:
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the line is not valid UTF-8, and was not sent") from error
 
 
 def _check_markdown() -> None:
     try:
-        import cometgem.cli.markdown  # noqa: F401, PLC0415  as where it is used
+        import cometgem.cli.markdown  # noqa: F401, PLC0415  needs an extra
     except ImportError as error:
-        raise ConfigurationError(
-            "--markdown wants the package rich: pip install 'cometgem[cli]'"
+        raise UsageError(
+            "--markdown needs the rich package: pip install 'cometgem[cli]'"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A chat in a file: read whole or not at all, and written so."""
+"""Conversations in files: loaded completely or not at all, and saved in one step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cometgem.cli.files import path_of
+from cometgem.cli.sentences import UsageError, sentence
 from cometgem.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,34 +26,34 @@ def load_chat(
     """Return the chat in a file.
 
     Args:
-        text: The path, as a person writes it.
-        client: Asked from now on.
+        text: The path as it was typed.
+        client: The client for the next turns.
         options: As for `client.load_chat`.
 
     Raises:
-        ConfigurationError: It cannot be read, or it is no chat.
+        UsageError: The file cannot be read, or is not the JSON of a chat.
     """
     try:
         return client.load_chat(path_of(text).read_bytes(), **options)
     except (OSError, ConfigurationError) as error:
-        raise ConfigurationError(f"cannot load {text!r}: {_reason(error)}") from error
+        raise UsageError(f"cannot load {text!r}: {_reason(error)}") from error
 
 
 def save_chat(chat: Chat[GenerateContentResponse], text: str) -> None:
-    """Write a chat to a file that none but its owner may read.
+    """Write a chat to a file that only its owner can read.
 
-    A file that is there already is replaced in one step, when all is written.
+    An existing file is replaced in one step, after everything is written.
 
     Raises:
-        ConfigurationError: That cannot be; what was there is as it was.
+        UsageError: The file cannot be written; an existing file is unchanged.
     """
     try:
-        path = path_of(text).resolve()  # a link stays one
+        path = path_of(text).resolve()  # so that a link is kept
         if path.exists() and not path.is_file():
-            raise FileExistsError("there is something that is no file")
+            raise FileExistsError("not a regular file")
         _replace(path, chat.to_json())
     except (OSError, RuntimeError) as error:
-        raise ConfigurationError(f"cannot save to {text!r}: {_reason(error)}") from error
+        raise UsageError(f"cannot save to {text!r}: {_reason(error)}") from error
 
 
 def _replace(path: Path, text: str) -> None:
@@ -69,4 +70,6 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _reason(error: Exception) -> object:
+    if isinstance(error, ConfigurationError):
+        return sentence(error)
     return getattr(error, "strerror", None) or error

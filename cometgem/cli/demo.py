@@ -1,4 +1,4 @@
-"""`cometgem demo`: one stream, shown chunk by chunk, then merged. And what a test server says."""
+"""`cometgem demo`: one stream, shown chunk by chunk and then merged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cometgem.cli.client import make_client
+from cometgem.cli.sentences import UsageError
 from cometgem.cli.terminal import (
     BOLD,
     CYAN,
@@ -24,7 +26,6 @@ from cometgem.cli.terminal import (
     visible,
 )
 from cometgem.client import Client
-from cometgem.errors import ConfigurationError
 from cometgem.http.retry import RetryPolicy
 from cometgem.testing import FakeServer, Reply
 
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
 
     from cometgem.options import GenerateOptions
     from cometgem.types.content import FunctionCall
+    from cometgem.types.dicts import FunctionDeclarationDict
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["SCRIPT", "recorded", "run_demo"]
 
 PROMPT = "When does Halley's Comet come back? Set me a reminder for the month before."
 
-_REMINDER = {
+_REMINDER: FunctionDeclarationDict = {
     "name": "set_reminder",
     "description": "Remind the user of something.",
     "parameters": {
@@ -97,9 +99,9 @@ SCRIPT = (
     )
 )
 
-# So that a recorded body, too, is seen to come piece by piece: seconds between, and for all.
-_PAUSE = 0.04
-_PAUSES = 1.5
+# A recorded body, too, should be seen to arrive piece by piece.
+_PAUSE = 0.04  # seconds between two pieces
+_PAUSES = 1.5  # seconds of all pauses together
 _PIECES = 200
 
 _EVENT_END = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
@@ -111,13 +113,13 @@ def recorded(path: str) -> Reply:
     """Return a recorded body as a reply, with a short pause after each event.
 
     Raises:
-        ConfigurationError: The file cannot be read.
+        UsageError: The file cannot be read.
     """
     try:
         whole = Reply.recorded(path)
         first, *rest = _EVENT_END.split(Path(path).read_bytes(), _PIECES)
     except OSError as error:
-        raise ConfigurationError(
+        raise UsageError(
             f"cannot read {path!r} ({error.strerror}): give the path of a readable file"
         ) from error
     reply = Reply.raw(first, status=whole.status, content_type=whole.content_type or "")
@@ -127,12 +129,12 @@ def recorded(path: str) -> Reply:
 
 
 def run_demo(terminal: Terminal, model: str, replay: str | None) -> int:
-    """Show one stream: from the gateway if there is a key, else from a test server.
+    """Show one stream, from the gateway if there is a key, otherwise from a test server.
 
     Args:
         terminal: Where to show it.
-        model: Which model to ask.
-        replay: A recorded body for the test server to serve, key or not.
+        model: The model to ask.
+        replay: A recorded body, which the test server sends even if there is a key.
 
     Returns:
         The exit code: 1 if there was no answer.
@@ -142,24 +144,26 @@ def run_demo(terminal: Terminal, model: str, replay: str | None) -> int:
     """
     view = _View(terminal)
     if replay is None and os.environ.get("COMETAPI_KEY"):
-        client = Client()
+        client = make_client()
         view.start(f"Asking {model} at {client.base_url}.", PROMPT)
         return asyncio.run(_play(view, client, model))
     reply = SCRIPT if replay is None else recorded(replay)
     with FakeServer(default=reply, validate=False) as server:
-        # One attempt: the same would come again.
+        # One attempt, since the next one would get the same reply.
         client = Client(server.api_key, base_url=server.url, retry=RetryPolicy(attempts=1))
         if replay is None:
-            view.start("No COMETAPI_KEY is set: a local test server plays the model.", PROMPT)
+            view.start(
+                "COMETAPI_KEY is not set: a local test server answers in place of a model.", PROMPT
+            )
         else:
             view.start(f"A local test server replays {Path(replay).name}.")
-        in_one_piece = "json" in (reply.content_type or "")
-        return asyncio.run(_play(view, client, model, in_one_piece=in_one_piece))
+        is_single = "json" in (reply.content_type or "")
+        return asyncio.run(_play(view, client, model, is_single=is_single))
 
 
-async def _play(view: _View, client: Client, model: str, *, in_one_piece: bool = False) -> int:
+async def _play(view: _View, client: Client, model: str, *, is_single: bool = False) -> int:
     async with client:
-        if in_one_piece:
+        if is_single:
             final = await client.generate_content(model, PROMPT, **OPTIONS)
         else:
             async with client.stream_generate_content(model, PROMPT, **OPTIONS) as stream:
@@ -174,13 +178,13 @@ async def _play(view: _View, client: Client, model: str, *, in_one_piece: bool =
 
 
 class _View:
-    """The chunks as rows, then the final response."""
+    """One row per part of each chunk, then the final response."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self._width = max(40, min(_WIDEST, shutil.get_terminal_size().columns))
         self._begun = 0.0
-        self._times: list[float] = []  # seconds since then, one a chunk
+        self._times: list[float] = []  # seconds after that, one per chunk
 
     def start(self, *introduction: str) -> None:
         for words in introduction:
@@ -202,7 +206,7 @@ class _View:
         self._heading(
             f"final response, merged from {count} chunk{'s' * (count != 1)}"
             if count
-            else "response, in one piece"
+            else "response, not streamed"
         )
         self._field("thoughts", *self._wrapped(final.thoughts))
         self._field("text", *self._wrapped(final.text))

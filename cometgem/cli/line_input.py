@@ -1,6 +1,6 @@
-"""Lines from a person at a terminal, or from a pipe.
+"""Input: lines typed at a terminal, or text from a pipe.
 
-What is typed is private: its history is in memory, and nothing of it is written anywhere.
+What is typed is private: its history is kept in memory and never written to a file.
 """
 
 from __future__ import annotations
@@ -10,38 +10,46 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cometgem.errors import ConfigurationError
+from cometgem.cli.sentences import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cometgem.cli.terminal import Terminal
 
-__all__ = ["is_typed", "line_reader"]
+__all__ = ["decode_stdin_as_utf_8", "is_typed", "line_reader"]
 
 _PROMPT = "> "
 
 
+def decode_stdin_as_utf_8() -> None:
+    """Have piped text decoded as UTF-8, whatever the locale or the code page says."""
+    if isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
+        # Windows programs may begin UTF-8 with a byte order mark, which utf-8-sig removes.
+        with suppress(io.UnsupportedOperation):  # something has been read already
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+
+
 def is_typed() -> bool:
-    """Return whether the lines come from a person.
+    """Return whether standard input is a terminal.
 
     Raises:
-        ConfigurationError: There is no standard input.
+        UsageError: Standard input is closed.
     """
     if sys.stdin is None:
-        raise ConfigurationError("standard input is closed: there is nothing to read")
+        raise UsageError("standard input is closed")
     return sys.stdin.isatty()
 
 
 def line_reader(terminal: Terminal) -> Callable[[], str]:
-    """Return what reads the next line, without its end; a person is asked for it.
+    """Return a function that reads the next line, with a prompt if it is typed.
 
-    It raises EOFError when there is none, and KeyboardInterrupt for Ctrl-C in an empty line: one
-    that is half typed is cleared.
+    The function returns the line without its line end. It raises EOFError at the end of input and
+    KeyboardInterrupt if Ctrl-C is pressed in an empty line; Ctrl-C clears any other line.
     """
     typed = is_typed()
     if isinstance(sys.stdin, io.TextIOWrapper):
-        # A line that is no text fails when it is sent, and not with the lines around it.
+        # An undecodable line must not fail the lines before and after it in the same buffer.
         sys.stdin.reconfigure(errors="surrogateescape")
     if not typed:
         return _read
@@ -62,7 +70,7 @@ def _read() -> str:
 
 def _editor() -> Callable[[], str]:
     """Return the line editor of prompt_toolkit."""
-    from prompt_toolkit import PromptSession  # noqa: PLC0415  an extra, and slow to import
+    from prompt_toolkit import PromptSession  # noqa: PLC0415  optional and slow to import
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent  # noqa: PLC0415
 
     keys = KeyBindings()
@@ -84,10 +92,10 @@ def _editor() -> Callable[[], str]:
 
 
 def _input() -> Callable[[], str]:
-    """Return Python's own ``input``; where there is readline, it edits and has a history."""
-    typed: Callable[[], str] = str  # what stands in the line
+    """Return Python's ``input``, which can edit and has a history if readline is installed."""
+    typed: Callable[[], str] = str  # returns the line so far
     with suppress(ImportError):
-        import readline  # noqa: PLC0415  there is none on Windows
+        import readline  # noqa: PLC0415  not on Windows
 
         typed = readline.get_line_buffer
 
@@ -107,7 +115,7 @@ def _input() -> Callable[[], str]:
 
 
 def _ask_beside(terminal: Terminal) -> str:
-    """Ask on stderr, since stdout goes elsewhere."""
+    """Read a line with the prompt on stderr, since stdout is not a terminal."""
     terminal.err.write(_PROMPT)
     terminal.err.flush()
     try:

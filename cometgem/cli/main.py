@@ -1,248 +1,219 @@
 """The command line: `cometgem chat`, `cometgem demo`, `cometgem generate`, `cometgem serve`.
 
-Exit codes: 0 good, 1 the API or the stream failed, 2 wrong usage or no key; 130 after Ctrl-C and
-141 where the reader of stdout went away, as a shell has it for the two signals.
+Exit codes: 0 success, 1 the API or the stream failed, 2 wrong usage or no key. As in a shell, 130
+after Ctrl-C and 141 after the reader of stdout went away.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
+import errno
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from cometgem.cli.chat import MODEL, run_chat, thinking_options
-from cometgem.cli.files import read_part
-from cometgem.cli.terminal import Terminal, finish_words, no_answer_reason, part_words, usage_words
-from cometgem.client import Client
-from cometgem.errors import CometGemError, ConfigurationError
-from cometgem.types.wire import encode
+from cometgem.cli.arguments import (
+    MODEL,
+    Once,
+    Parser,
+    config_option,
+    max_tokens,
+    port,
+    temperature,
+    text,
+    thinking,
+)
+from cometgem.cli.line_input import decode_stdin_as_utf_8
+from cometgem.cli.sentences import UsageError, sentence
+from cometgem.cli.terminal import Terminal
+from cometgem.errors import CometGemError, CometGemWarning, ConfigurationError
 from cometgem.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from cometgem.options import CallOptions, GenerateOptions
-    from cometgem.request.contents import Contents
-    from cometgem.types.response import GenerateContentResponse
+    Run = Callable[[Terminal, argparse.Namespace], int]
 
 __all__ = ["main"]
+
+_IS_WINDOWS = sys.platform == "win32"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The arguments after the program's name; by default those of the process.
+        argv: The arguments after the program's name. Defaults to those of the process.
 
     Returns:
         The exit code.
     """
     terminal = Terminal()
     try:
-        status = _run(terminal, argv)
+        with _warnings_as_notes(terminal):
+            status = _run(terminal, argv)
         terminal.out.flush()
     except KeyboardInterrupt:
         status = 130
-    except BrokenPipeError:
-        status = 141
     except CometGemError as error:
-        terminal.error(error)
+        program = error.program if isinstance(error, UsageError) else "cometgem"
+        terminal.error(sentence(error), program=program)
         status = 2 if isinstance(error, ConfigurationError) else 1
     except OSError as error:
-        terminal.error(f"input or output failed: {error.strerror or error}")
-        status = 1
+        if _is_broken_pipe(error):
+            status = 141
+        else:
+            terminal.error(f"input or output failed: {error.strerror or error}")
+            status = 1
     terminal.leave()
     return status
+
+
+def _is_broken_pipe(error: OSError) -> bool:
+    # Windows reports a write to a closed pipe as an invalid argument.
+    return isinstance(error, BrokenPipeError) or (_IS_WINDOWS and error.errno == errno.EINVAL)
+
+
+@contextmanager
+def _warnings_as_notes(terminal: Terminal) -> Iterator[None]:
+    """Show the library's warnings as one line each, without a line of its source code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        terminal.note(f"cometgem: warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CometGemWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _run(terminal: Terminal, argv: Sequence[str] | None) -> int:
     parser = _parser()
     try:
         args = parser.parse_args(argv)
-    except SystemExit:  # --help and --version: errors raise
+    except SystemExit:  # --help and --version; errors raise
         return 0
     if args.command is None:
         parser.print_help(terminal.err)
         return 2
     if sys.stdout is None:
-        raise ConfigurationError("standard output is closed: there is nowhere to write to")
-    status: int = args.run(terminal, args)
-    return status
+        raise UsageError("standard output is closed")
+    decode_stdin_as_utf_8()
+    run: Run = args.run
+    return run(terminal, args)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends like everything else here: in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{message}; see '{self.prog} --help'")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="cometgem",
         description="Stream from Gemini models through the CometAPI gateway.",
-        epilog="The key is read from COMETAPI_KEY, the host from COMETAPI_BASE_URL. Exit codes: 0"
-        " good, 1 the API or the stream failed, 2 wrong usage or no key.",
+        epilog="The API key is read from the environment variable COMETAPI_KEY, the base URL from"
+        " COMETAPI_BASE_URL. Exit codes: 0 success, 1 the API or the stream failed, 2 wrong usage"
+        " or no API key. See 'cometgem COMMAND --help' for the options of a command.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cometgem {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, run: Any, words: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Run, words: str) -> argparse.ArgumentParser:
         made = commands.add_parser(
-            name, help=words, description=f"{words.capitalize()}.", allow_abbrev=False
+            name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False
         )
         made.set_defaults(run=run)
         return made
 
+    chat = command(
+        "chat", _chat, "hold a conversation, in a terminal or line by line through a pipe"
+    )
     demo = command("demo", _demo, "show a stream arriving chunk by chunk, with or without a key")
-    demo.add_argument("--model", default=MODEL, help="which to ask, with a key (%(default)s)")
+    generate = command("generate", _generate, "print the answer to one prompt")
+    serve = command("serve", _serve, "run a local test server that needs no API key")
 
-    generate = command("generate", _generate, "answer a prompt: text to stdout, the rest to stderr")
+    generate.usage = "cometgem generate [OPTION ...] PROMPT"
+    # Optional for argparse only, so that it reports an unknown option first.
+    generate.add_argument(
+        "prompt", nargs="?", type=text, metavar="PROMPT", help="the prompt; - reads it from stdin"
+    )
+    generate.add_argument("--model", default=MODEL, help="the model to ask (default: %(default)s)")
+    chat.add_argument(
+        "--model", help=f"the model to ask (default: {MODEL}, or that of the loaded conversation)"
+    )
+    demo.add_argument(
+        "--model", default=MODEL, help="the model to ask if there is a key (default: %(default)s)"
+    )
+    for one in (generate, chat):
+        one.add_argument("--system", type=text, metavar="TEXT", help="the system instruction")
+        one.add_argument(
+            "--thinking",
+            type=thinking,
+            action=Once,
+            metavar="LEVEL",
+            help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
+            " or a number of tokens; each model supports some of these",
+        )
+    _add_generate_options(generate)
+    chat.add_argument(
+        "--load", metavar="FILE", help="continue a conversation that was saved with /save"
+    )
+    chat.add_argument(
+        "--markdown",
+        action="store_true",
+        help="render answers as Markdown (needs cometgem[cli])",
+    )
+    serve.add_argument(
+        "--port", type=port, default=0, help="the port to listen on (default: any free port)"
+    )
+    for one in (demo, serve):
+        one.add_argument("--replay", metavar="FILE", help="answer with this recorded response body")
+    return parser
+
+
+def _add_generate_options(generate: argparse.ArgumentParser) -> None:
     add = generate.add_argument
-    add("prompt", metavar="PROMPT", help="what to say; - reads it from stdin")
-    add("--model", default=MODEL, help="which to ask (%(default)s)")
+    add(
+        "--temperature",
+        type=temperature,
+        action=Once,
+        metavar="FLOAT",
+        help="the sampling temperature, such as 0.7",
+    )
+    add(
+        "--max-tokens",
+        type=max_tokens,
+        action=Once,
+        metavar="INT",
+        help="the maximum length of the answer, in tokens",
+    )
+    add(
+        "--option",
+        type=config_option,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another field of the generation config, such as topP=0.9 or seed=7; the value is"
+        " JSON or plain text; repeatable",
+    )
     add(
         "--file",
         action="append",
         default=[],
         metavar="PATH",
-        help="send a file, too, such as a picture; may be given several times",
+        help="send a file with the prompt, such as a picture; repeatable",
     )
     add("--search", action="store_true", help="let the model search the web")
-    add("--json", action="store_true", help="ask for JSON")
-    add("--no-stream", action="store_true", help="wait for the answer as a whole")
-    add("--raw", action="store_true", help="print the chunks' own JSON, one a line")
-
-    chat = command(
-        "chat", _chat, "start_conversation: in the terminal, or a line at a time through a pipe"
-    )
-    chat.add_argument("--model", help=f"which to ask ({MODEL}, or as loaded)")
-    chat.add_argument("--load", metavar="FILE", help="go on with what /save wrote")
-    chat.add_argument(
-        "--markdown",
-        action="store_true",
-        help="render answers, block by block (wants cometgem[cli])",
-    )
-    for one in (generate, chat):
-        one.add_argument("--system", metavar="TEXT", help="the system instruction")
-        one.add_argument(
-            "--thinking",
-            type=_thinking,
-            action=_Once,
-            metavar="LEVEL|BUDGET",
-            help="off, minimal, low, medium, high, dynamic (the model decides), or tokens",
-        )
-
-    serve = command("serve", _serve, "run a test server that speaks both operations")
-    serve.add_argument("--port", type=_port, default=0, help="by default a free one")
-    for one in (demo, serve):
-        one.add_argument("--replay", metavar="FILE", help="answer with a recorded body")
-    return parser
+    add("--json", action="store_true", help="request an answer in JSON")
+    add("--no-stream", action="store_true", help="wait for the complete answer")
+    add("--raw", action="store_true", help="print the JSON of each chunk, one per line")
 
 
-def _thinking(text: str) -> CallOptions:
-    try:
-        return thinking_options(text)
-    except ConfigurationError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-class _Once(argparse.Action):
-    """An option that cannot mean two things."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        if getattr(namespace, self.dest) is not None:
-            parser.error(f"{option_string} is given twice")
-        setattr(namespace, self.dest, values)
-
-
-def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() and len(text) < 6 else -1  # noqa: PLR2004  digits
-    if not 0 <= port <= 65535:  # noqa: PLR2004  the last one
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: give one up to 65535, or 0")
-    return port
-
-
-def _demo(terminal: Terminal, args: argparse.Namespace) -> int:
-    # Brings aiohttp's server along, which no other command needs.
-    from cometgem.cli.demo import run_demo  # noqa: PLC0415
-
-    return run_demo(terminal, args.model, args.replay)
-
-
-def _generate(terminal: Terminal, args: argparse.Namespace) -> int:
-    # Before any file is read, and before a prompt is typed: is there a key?
-    client = Client()
-    contents: Contents = [*map(read_part, args.file), _prompt(args.prompt)]
-    final = asyncio.run(_ask(terminal, client, contents, args))
-    for part in final.parts:
-        if part.text is None:
-            terminal.note(": ".join(part_words(part)))
-    terminal.note(f"usage: {usage_words(final)}; finish reason {finish_words(final)}")
-    if problem := no_answer_reason(final):
-        terminal.error(problem)
-        return 1
-    return 0
-
-
-def _prompt(given: str) -> str:
-    prompt = given
-    if given == "-":
-        if sys.stdin is None:
-            raise ConfigurationError("standard input is closed: give the prompt as an argument")
-        try:
-            prompt = sys.stdin.read()
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"standard input is no text: {error}") from error
-    if not prompt.strip():
-        raise ConfigurationError("the prompt is empty: say something")
-    return prompt
-
-
-async def _ask(
-    terminal: Terminal, client: Client, contents: Contents, args: argparse.Namespace
-) -> GenerateContentResponse:
-    """Show the answer as it comes, and return it."""
-    async with client:
-        if args.no_stream:
-            response = await client.generate_content(args.model, contents, **_options(args))
-            _show(terminal, response, raw=args.raw)
-            return response
-        async with client.stream_generate_content(args.model, contents, **_options(args)) as stream:
-            async for chunk in stream:
-                _show(terminal, chunk, raw=args.raw)
-        return stream.snapshot
-
-
-def _options(args: argparse.Namespace) -> GenerateOptions:
-    thinking: CallOptions = {} if args.thinking is None else args.thinking
-    return {
-        "system_instruction": args.system,
-        "tools": [{"googleSearch": {}}] if args.search else None,
-        "generation_config": {"responseMimeType": "application/json"} if args.json else None,
-        **thinking,
-    }
-
-
-def _show(terminal: Terminal, chunk: GenerateContentResponse, *, raw: bool) -> None:
-    if raw:
-        terminal.json_line(chunk.raw or encode(chunk))
-        return
-    for part in chunk.parts:
-        if part.text is not None:
-            (terminal.thought if part.thought else terminal.answer)(part.text)
+# A command is imported when it runs: demo and serve bring aiohttp's server along.
 
 
 def _chat(terminal: Terminal, args: argparse.Namespace) -> int:
+    from cometgem.cli.chat import run_chat  # noqa: PLC0415
+
     return run_chat(
         terminal,
         model=args.model,
@@ -253,31 +224,23 @@ def _chat(terminal: Terminal, args: argparse.Namespace) -> int:
     )
 
 
+def _demo(terminal: Terminal, args: argparse.Namespace) -> int:
+    from cometgem.cli.demo import run_demo  # noqa: PLC0415
+
+    return run_demo(terminal, args.model, args.replay)
+
+
+def _generate(terminal: Terminal, args: argparse.Namespace) -> int:
+    from cometgem.cli.generate import run_generate  # noqa: PLC0415
+
+    if args.prompt is None:
+        raise UsageError(
+            "PROMPT is missing; see 'cometgem generate --help'", program="cometgem generate"
+        )
+    return run_generate(terminal, args)
+
+
 def _serve(terminal: Terminal, args: argparse.Namespace) -> int:
-    from cometgem.cli.demo import SCRIPT, recorded  # noqa: PLC0415  as for _demo
-    from cometgem.testing import FakeServer  # noqa: PLC0415
+    from cometgem.cli.serve import run_serve  # noqa: PLC0415
 
-    reply = SCRIPT if args.replay is None else recorded(args.replay)
-    server = FakeServer(port=args.port, default=reply)
-    try:
-        server.start()
-    except OSError as error:
-        raise ConfigurationError(error.strerror or str(error)) from error
-    try:
-        terminal.answer(_SERVING.format(url=server.url, key=server.api_key, model=MODEL))
-        server.wait()
-    finally:
-        server.stop()
-    return 0
-
-
-_SERVING = """\
-Serving {url} until Ctrl-C. Any key will do. Try:
-
-  curl -sN '{url}/v1beta/models/{model}:streamGenerateContent?alt=sse' \\
-    -H 'x-goog-api-key: {key}' -H 'content-type: application/json' \\
-    -d '{{"contents": [{{"parts": [{{"text": "Hi"}}]}}]}}'
-
-  COMETAPI_BASE_URL={url} COMETAPI_KEY={key} cometgem generate Hi
-
-"""
+    return run_serve(terminal, args.port, args.replay)

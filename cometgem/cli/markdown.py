@@ -1,7 +1,7 @@
-"""Markdown in a terminal, shown block by block as it comes.
+"""Markdown in a terminal, rendered block by block as it arrives.
 
-A block, such as a paragraph, a list or a table, is shown when the next one has begun: until then
-its end is open. So nothing that was shown has to be taken back, however far it has scrolled.
+A block, such as a paragraph, a list or a table, is complete once the next one has begun, and is
+shown only then. So nothing that is already on the screen has to be redrawn.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ if TYPE_CHECKING:
 
 __all__ = ["MarkdownText"]
 
-# HTML would be left out, and so would the second word of `Vec<String>`.
+# As HTML, the second word of `Vec<String>` would disappear.
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 
 
 class MarkdownText:
-    """A text in Markdown that comes in pieces."""
+    """Markdown that arrives in pieces."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._console = Console(file=terminal.out)
-        self._pieces: list[str] = []  # of the blocks that are not shown yet
+        self._pieces: list[str] = []  # not shown yet
         self._length = 0
-        self._enough = 0  # before that length nobody looks for blocks
+        self._enough = 0  # the length from which to look for complete blocks
         self._shown = False
 
     def add(self, piece: str) -> None:
-        """Show the blocks that the piece has completed."""
+        """Add a piece and show the blocks that it completes."""
         self._pieces.append(piece.replace("\r", ""))
         self._length += len(piece)
         if "\n" in piece and self._length >= self._enough:
-            # What a line is, and whether it goes on with the block, is told by its end.
+            # A line can be classified only when it is complete.
             *lines, rest = "".join(self._pieces).split("\n")
             last = self._show(lines, but=1)
             self._pieces = ["\n".join([*lines[last:], rest])]
             self._length = len(self._pieces[0])
-            # A block that is long already is not parsed again at each of its lines.
+            # Keeps the cost linear: a long block is not parsed again for each new line.
             self._enough = self._length * 9 // 8
 
     def end(self) -> None:
-        """Show what is left."""
+        """Show the remaining blocks."""
         self._show("".join(self._pieces).split("\n"))
         self._pieces, self._length, self._enough = [], 0, 0
 
     def _show(self, lines: Sequence[str], but: int = 0) -> int:
-        """Show all blocks but the last ones; returns the line where those begin."""
+        """Show all blocks except the last `but`; return the line where those begin."""
         tokens = _PARSER.parse("\n".join(lines))
         begins = [token.map[0] for token in tokens if token.map and not token.level]
         begins = [0, *begins[1:], len(lines)]
@@ -76,14 +76,14 @@ class MarkdownText:
 
 
 class _Block(Markdown):
-    """A block whose words cannot steer the terminal, nor hide where a link leads."""
+    """A block that cannot control the terminal and shows the target of each link."""
 
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__("", code_theme="ansi_dark", justify="default", hyperlinks=False)
         self.parsed = _visible(tokens)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # Some kinds of blocks bring empty lines along, before or after them.
+        # Some kinds of blocks are rendered with empty lines before or after them.
         shown = super().__rich_console__(console, options)
         lines = list(Segment.split_lines(one for one in shown if isinstance(one, Segment)))
         full = [at for at, line in enumerate(lines) if any(one.text.strip() for one in line)]
@@ -93,7 +93,7 @@ class _Block(Markdown):
 
 
 def _visible(tokens: list[Token]) -> list[Token]:
-    # Here and not in the text: the parser makes a control character of "%1b" in a link.
+    # After parsing, since the parser decodes "%1b" in a link to a control character.
     for token in tokens:
         token.content = visible(token.content)
         _visible(token.children or [])

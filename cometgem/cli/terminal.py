@@ -1,6 +1,6 @@
-"""What a person sees: stdout and stderr, each of them a terminal, a pipe, or gone.
+"""Output: stdout and stderr, each of them a terminal, a pipe or file, or closed.
 
-A server's words never steer a terminal: whatever goes to one is escaped here.
+A server's text must not control a terminal: control characters are escaped here.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
 
 BOLD, DIM, CYAN = "1", "2", "36"
 
-# C0, DEL and C1, but tab and line ends. Not all that is unprintable: emoji are joined by some.
+# C0, DEL and C1 without tab and line ends. Other unprintable characters stay: some join emoji.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 _ALL_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def visible(text: str) -> str:
-    """Return text with control characters escaped, as JSON does, all but tabs and line ends."""
+    """Return text with control characters escaped as in JSON, except tabs and line ends."""
     return _CONTROLS.sub(_escape, text)
 
 
@@ -51,26 +51,28 @@ def _escape(match: re.Match[str]) -> str:
 
 
 class Terminal:
-    """stdout for the answer, stderr for all else; in a terminal they share the line."""
+    """The answer goes to stdout, everything else to stderr; in a terminal they share a line."""
 
     def __init__(self) -> None:
-        # Python has None for a stream that was closed before it started.
+        # None if the stream was closed when Python started.
         self.out: TextIO = sys.stdout or io.StringIO()
         self.err: TextIO = sys.stderr or io.StringIO()
         self._terminals = {stream for stream in (self.out, self.err) if stream.isatty()}
         self._is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self._unfinished: TextIO | None = None  # which of them wrote the line's beginning
+        self._unfinished: TextIO | None = None  # the stream that began the current line
         for stream in (self.out, self.err):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
+                # By default pipes and files on Windows have the encoding of the code page.
+                encoding = None if stream.isatty() else "utf-8"
+                stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
     def answer(self, text: str) -> None:
-        """Write to stdout: as it came, unless that is a terminal."""
+        """Write to stdout; unchanged, unless it is a terminal."""
         self._write(self.out, text)
 
     def json_line(self, raw: bytes) -> None:
-        """Write one JSON value to stdout as one line, byte for byte but for the line ends."""
-        # In JSON they stand between tokens only, so the blanks around them mean nothing.
+        """Write one JSON value to stdout as one line, otherwise byte for byte."""
+        # In JSON, line ends and the spaces around them are outside of strings.
         line = b" ".join(line.strip() for line in raw.splitlines())
         if self.out in self._terminals:
             self.answer(line.decode("utf-8", "replace") + "\n")
@@ -79,7 +81,7 @@ class Terminal:
         self.out.flush()
 
     def thought(self, text: str) -> None:
-        """Write to stderr, dimmed, if that is a terminal: a log has no use for thoughts."""
+        """Write to stderr, dimmed, if it is a terminal; thoughts are left out of logs."""
         if text and self.err in self._terminals:
             heading = "" if self._unfinished is self.err else "thought: "
             self._write(self.err, heading + text, DIM)
@@ -89,13 +91,13 @@ class Terminal:
         self.end_line()
         self._write(self.err, one_line(line) + "\n")
 
-    def error(self, sentence: object) -> None:
-        """Write the sentence that it all ends with; where stderr is gone, so is the sentence."""
+    def error(self, sentence: str, *, program: str = "cometgem") -> None:
+        """Write an error message to stderr, if anyone can read it there."""
         with suppress(OSError):
-            self.note(f"cometgem: error: {sentence}")
+            self.note(f"{program}: error: {sentence}")
 
     def paint(self, text: str, style: str) -> str:
-        """Return text in a style, such as `BOLD`, for stdout; as it is where there is no colour."""
+        """Return text in a style such as `BOLD` for stdout; unstyled if colours are off."""
         return self._styled(self.out, one_line(text), style)
 
     def line(self, *painted: str) -> None:
@@ -104,19 +106,19 @@ class Terminal:
         self.out.flush()
 
     def end_line(self) -> None:
-        """Begin a new line in the terminal, unless it stands at one."""
+        """Begin a new line in the terminal, unless the cursor is at the start of one."""
         if self._unfinished is not None:
             self._write(self._unfinished, "\n")
 
     def leave(self) -> None:
-        """Flush; what cannot be written is dropped, so that Python does not fail on it later."""
+        """Flush; drop what cannot be written, so that the interpreter does not fail at exit."""
         with suppress(OSError):
             self.end_line()
         for stream in (self.out, self.err):
             try:
                 stream.flush()
             except OSError:
-                with suppress(OSError):  # no file behind it
+                with suppress(OSError):  # the stream has no file descriptor
                     _discard(stream.fileno())
 
     def _write(self, stream: TextIO, text: str, style: str = "") -> None:
@@ -137,7 +139,7 @@ class Terminal:
 
 
 def part_words(part: Part) -> tuple[str, str]:
-    """Return what a part is and what it holds, in one line."""
+    """Return the kind of a part and its content, in one line."""
     if part.text is not None:
         return "thought" if part.thought else "text", _json(part.text)
     if (call := part.function_call) is not None:
@@ -154,7 +156,7 @@ def part_words(part: Part) -> tuple[str, str]:
 
 
 def no_answer_reason(response: GenerateContentResponse) -> str:
-    """Return why there is no answer, or "" where there is one."""
+    """Return why there is no answer, or "" if there is one."""
     feedback = response.prompt_feedback
     if feedback is not None and (feedback.block_reason or feedback.block_reason_message):
         words = (feedback.block_reason, feedback.block_reason_message)
@@ -163,17 +165,17 @@ def no_answer_reason(response: GenerateContentResponse) -> str:
         return ""
     if any(part.text != "" and not part.thought for part in response.parts):
         return ""
-    return f"no answer came; finish reason {finish_words(response)}"
+    return f"the model did not answer; finish reason {finish_words(response)}"
 
 
 def finish_words(response: GenerateContentResponse) -> str:
-    """Return the finish reason, and what is said of it."""
+    """Return the finish reason and its message."""
     messages = [one.finish_message for one in response.candidates if one.finish_message]
     return ": ".join([response.finish_reason or "none", *messages[:1]])
 
 
 def usage_words(response: GenerateContentResponse) -> str:
-    """Return the tokens spent."""
+    """Return the token counts."""
     words = []
     if (usage := response.usage_metadata) is not None:
         counts = {
@@ -184,7 +186,7 @@ def usage_words(response: GenerateContentResponse) -> str:
             "total": usage.total_token_count,
         }
         words = [f"{count:,} {name}" for name, count in counts.items() if count is not None]
-    return ", ".join(words) + " tokens" if words else "no token counts came"
+    return ", ".join(words) + " tokens" if words else "no token counts"
 
 
 def _json(value: object) -> str:

@@ -1,1 +1,1 @@
-"""Several rounds with the model: chats, and functions that are run between rounds."""
+"""Conversations over several rounds: chats, and the functions that run between rounds."""

@@ -1,4 +1,4 @@
-"""A conversation that is kept: what was said, exactly as it was said, and what it cost."""
+"""A chat: a conversation that keeps its exact history and counts its tokens."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 class Chat(Generic[ItemT_co]):
-    """A conversation with a model, made by ``client.chat(...)``; one turn at a time.
+    """A conversation with a model, created by ``client.chat(...)``; one turn at a time.
 
-    A turn is what the user says, the model's answer, and where functions were called their
-    answers and what the model made of them. It is added to the history when it is complete; one
-    that failed, that was left early, or to which the model said nothing is not.
+    A turn consists of the user's contents and the model's answer, including any function calls
+    and their responses. It is added to the history once it is complete. A turn that failed, was
+    left early, or got no answer is not added.
 
     Attributes:
-        model: Who is asked; may be changed between turns.
-        options: What goes with each request; may be changed between turns.
-        history: The turns so far, which may be edited between turns.
-        usage: The tokens of all requests, those of turns that are not in the history as well:
-            they are billed, too. Cached and thinking tokens are counted apart.
+        model: The model's name; may be changed between turns.
+        options: The options of each request; may be changed between turns.
+        history: The turns so far; may be edited between turns.
+        usage: The tokens of all requests, including those of turns that are not in the history,
+            since they are billed, too. Cached and thinking tokens are counted separately.
 
     Example::
 
@@ -63,7 +63,7 @@ class Chat(Generic[ItemT_co]):
                 print(chunk.text, end="")
     """
 
-    def __init__(  # noqa: PLR0913  one a line of the docstring
+    def __init__(  # noqa: PLR0913  the options of Client.chat
         self,
         client: Caller,
         model: str,
@@ -90,15 +90,15 @@ class Chat(Generic[ItemT_co]):
     async def send(
         self, contents: Contents, **options: Unpack[ConversationOptions]
     ) -> GenerateContentResponse:
-        """Say something and return the answer in one piece; functions are run meanwhile.
+        """Send a message and return the complete answer, running functions as needed.
 
         Args:
-            contents: In the forms that ``generate_content`` takes.
-            **options: For this turn, over the chat's own.
+            contents: As for ``generate_content``.
+            **options: Options for this turn, which override those of the chat.
 
         Raises:
-            RuntimeError: The turn before is still under way.
-            CometGemError: As ``generate_content`` and ``run_tools``; nothing is recorded then.
+            RuntimeError: The previous turn is still in progress.
+            CometGemError: As in ``generate_content`` and ``run_tools``; the history is unchanged.
         """
         async with self._turn(contents, options, streamed=False) as stream:
             return await stream.get_final_response()
@@ -106,27 +106,27 @@ class Chat(Generic[ItemT_co]):
     def stream(
         self, contents: Contents, **options: Unpack[ConversationOptions]
     ) -> ConversationStream[ItemT_co]:
-        """Say something and return the answer as a stream; nothing is sent yet.
+        """Send a message and return the answer as a stream; nothing is sent yet.
 
-        The turn is under way from now on, until the stream has ended or is left.
+        The turn is in progress from now on, until the stream has ended or is left.
 
         Args:
-            contents: In the forms that ``generate_content`` takes.
-            **options: For this turn, over the chat's own.
+            contents: As for ``generate_content``.
+            **options: Options for this turn, which override those of the chat.
 
         Raises:
-            RuntimeError: The turn before is still under way.
-            ConfigurationError: An argument that can never work.
+            RuntimeError: The previous turn is still in progress.
+            ConfigurationError: An argument is not valid.
         """
         return self._turn(contents, options, streamed=True)
 
     def keep_partial(self) -> None:
-        """Record what came of the last turn, though it failed or was left early.
+        """Add what arrived of the last turn to the history, even though it is incomplete.
 
-        Calls that were not answered are left out: the API wants an answer to each.
+        Calls without a response are left out, since the API requires a response to each.
 
         Raises:
-            RuntimeError: There is no such turn, or nothing of the model's came.
+            RuntimeError: There is no incomplete turn with an answer.
         """
         turns, self._unfinished = self._unfinished, []
         if not any(turn.role == "model" for turn in turns):
@@ -134,7 +134,7 @@ class Chat(Generic[ItemT_co]):
         self._keep(turns)
 
     def fork(self) -> Chat[ItemT_co]:
-        """Return a chat that goes on from here by itself; only client and functions are shared."""
+        """Return an independent copy of the chat; only the client and the functions are shared."""
         options: Any = {name: _copy(value) for name, value in self.options.items()}
         other: Chat[ItemT_co] = Chat(
             self._client,
@@ -149,9 +149,10 @@ class Chat(Generic[ItemT_co]):
         return other
 
     def to_json(self) -> str:
-        """Return model, system instruction, history and usage, to be read by ``client.load_chat``.
+        """Return the chat as JSON, to be read by ``client.load_chat``.
 
-        Tools and other options are code, or belong to the request: give them again.
+        It holds the model, system instruction, history and usage. Tools and other options are not
+        included; pass them to ``load_chat`` again.
         """
         instruction = self.options.get("system_instruction")
         return write_transcript(
@@ -168,7 +169,7 @@ class Chat(Generic[ItemT_co]):
     ) -> ConversationStream[ItemT_co]:
         if self._busy:
             raise RuntimeError(
-                "the chat's turn before is still under way: end it, leave it, or fork() the chat"
+                "the previous turn is still in progress; finish it, close it, or fork() the chat"
             )
         said = as_turns(contents)
         stream = start_conversation(
@@ -195,9 +196,10 @@ class Chat(Generic[ItemT_co]):
 
     def _keep(self, turns: list[Content]) -> None:
         if not self._keep_thoughts:
-            lean = map(without_thoughts, turns)
-            turns = [one if one.parts else turn for one, turn in zip(lean, turns, strict=True)]
-        self.history += deepcopy(turns)  # the caller has them, too, and may change them
+            # A turn that holds only thoughts stays, since a turn needs parts.
+            stripped = map(without_thoughts, turns)
+            turns = [new if new.parts else old for new, old in zip(stripped, turns, strict=True)]
+        self.history += deepcopy(turns)  # the caller has these, too, and may change them
 
 
 def load_chat(
@@ -208,10 +210,10 @@ def load_chat(
     keep_thoughts: bool,
     options: ConversationOptions,
 ) -> Chat[Any]:
-    """Return the chat that ``Chat.to_json`` has written.
+    """Return the chat that ``Chat.to_json`` wrote.
 
     Raises:
-        ConfigurationError: The text is not the JSON of a chat, or an argument can never work.
+        ConfigurationError: The text is not the JSON of a chat, or an argument is not valid.
     """
     transcript = read_transcript(text)
     if transcript.system_instruction is not None:
@@ -230,5 +232,5 @@ def load_chat(
 
 
 def _copy(value: _T) -> _T:
-    """Copy what may be changed; a function may be a method, whose object is the caller's."""
+    """Copy mutable values, but not functions: a method's object belongs to the caller."""
     return value if callable(value) or isinstance(value, FunctionTool) else deepcopy(value)

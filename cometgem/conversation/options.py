@@ -1,4 +1,4 @@
-"""The options of a conversation, checked and told apart from those of its requests."""
+"""The options of a conversation: checked, and separated from those of its requests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Confirm", "ConversationOptions", "OnToolError", "Settings", "split_o
 OnToolError: TypeAlias = Literal["raise", "report"]
 
 Confirm: TypeAlias = Callable[[FunctionCall], bool | str | Awaitable[bool | str]]
-"""Asked before each call: True runs it, False refuses it, a text refuses it and is the reason."""
+"""Decides before each call: True runs it, False or a string (the reason) refuses it."""
 
 _MAX_ROUNDS = 10
 
 
 class ConversationOptions(CallOptions, total=False):
-    """What a conversation takes beside the model, the contents and the tools.
+    """The options of a conversation, besides the model, contents and tools.
 
     Attributes:
-        max_rounds: How often the model may be asked in one turn. Defaults to 10.
-        concurrency: How many functions may run at the same time; None is no limit.
-        on_tool_error: With "raise", the default, a failure ends the conversation with a
-            ``ToolError``; with "report" it is reported to the model and the conversation goes on.
-        confirm: Asked before each call.
+        max_rounds: The maximum number of requests in one turn. Defaults to 10.
+        concurrency: How many functions may run at the same time. Defaults to None, no limit.
+        on_tool_error: "report" reports failures to the model and continues. Defaults to
+            "raise", which ends the conversation with a ``ToolError``.
+        confirm: Called before each call, to allow or refuse it.
     """
 
     max_rounds: int
@@ -41,7 +41,7 @@ class ConversationOptions(CallOptions, total=False):
 
 
 class Settings(NamedTuple):
-    """How a conversation runs; the options that are not part of a request."""
+    """The options that control the conversation and are not part of a request."""
 
     max_rounds: int
     concurrency: int | None
@@ -50,10 +50,10 @@ class Settings(NamedTuple):
 
 
 def split_options(options: ConversationOptions) -> tuple[Settings, GenerateOptions]:
-    """Return how the conversation runs, and the options of its requests.
+    """Return the settings of the conversation and the options of its requests.
 
     Raises:
-        ConfigurationError: A value can never work.
+        ConfigurationError: A value is not valid.
         TypeError: An option does not exist.
     """
     check_names(options, ConversationOptions.__annotations__)
@@ -71,12 +71,18 @@ def split_options(options: ConversationOptions) -> tuple[Settings, GenerateOptio
 def _check(settings: Settings) -> None:
     rounds, concurrency = settings.max_rounds, settings.concurrency
     if not isinstance(rounds, int) or rounds < 1:
-        raise ConfigurationError(f"max_rounds={rounds!r}: give 1 or more")
+        raise ConfigurationError(
+            f"max_rounds={rounds!r} is not valid; use an integer of at least 1"
+        )
     if concurrency is not None and not (isinstance(concurrency, int) and concurrency > 0):
-        raise ConfigurationError(f"concurrency={concurrency!r}: give 1 or more, or None")
+        raise ConfigurationError(
+            f"concurrency={concurrency!r} is not valid; use an integer of at least 1, or None"
+        )
     if settings.on_tool_error not in ("raise", "report"):
         raise ConfigurationError(
-            f"on_tool_error={settings.on_tool_error!r}: give 'raise' or 'report'"
+            f"on_tool_error={settings.on_tool_error!r} is not valid; use 'raise' or 'report'"
         )
     if settings.confirm is not None and not callable(settings.confirm):
-        raise ConfigurationError(f"confirm={settings.confirm!r}: give a function, or None")
+        raise ConfigurationError(
+            f"confirm={settings.confirm!r} is not valid; use a function, or None"
+        )

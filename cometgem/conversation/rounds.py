@@ -1,7 +1,7 @@
-"""One conversation over several rounds: the model answers, its calls are run, it goes on.
+"""A conversation over several rounds: the model answers, its calls are run, and it continues.
 
-As the stream of a single answer, this is left as one likes. The functions of a round run in one
-task, which knows nothing of the stream: dropping the stream ends it.
+Like the stream of a single answer, it closes whichever way it is left. The functions of a round
+run in one task that holds no reference to the stream, so dropping the stream ends the task.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.views import TextStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
     from types import TracebackType
 
     from cometgem.options import GenerateOptions
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 __all__ = ["Caller", "ConversationItem", "ConversationStream", "start_conversation"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
-"""A chunk, a call that is complete, or the answer to one."""
+"""A chunk, a complete function call, or the response to a call."""
 
 _T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 class Caller(Protocol):
-    """What a conversation wants of a client."""
+    """The methods of a client that a conversation uses."""
 
     async def generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
     ) -> GenerateContentResponse:
-        """Return the answer in one piece."""
+        """Return the complete answer."""
         ...
 
     def stream_generate_content(
@@ -62,7 +62,7 @@ class Caller(Protocol):
 
 
 class _Round(Protocol):
-    """One answer of the model, as a ``GenerateContentStream`` is."""
+    """One answer of the model, such as a ``GenerateContentStream``."""
 
     def __anext__(self) -> Awaitable[GenerateContentResponse]:
         """Return the next chunk."""
@@ -81,16 +81,16 @@ class _Round(Protocol):
 
 
 class ConversationStream(Generic[ItemT_co]):
-    """An async iterator of chunks, of calls that are complete, and of the answers to them.
+    """An async iterator of chunks, complete function calls, and the responses to them.
 
-    Nothing is sent before it is opened, entered or iterated. ``break``, an exception,
-    cancellation, ``del`` and the end of ``async with`` close the connection and cancel the
-    functions that run; a plain function cannot be stopped in its thread, its result is dropped.
+    The first request is sent once it is opened, entered or iterated. ``break``, an exception,
+    cancellation, ``del`` and the end of ``async with`` close the connection and cancel running
+    functions. A synchronous function cannot be stopped in its thread; its result is dropped.
 
     Attributes:
-        turns: What the conversation has added: the model's turns, and the answers to their
-            calls. A turn is added when it is whole.
-        complete: Whether the last answer has come to its end.
+        turns: The turns added by the conversation: the model's turns and the responses to their
+            calls. A turn is added once it is complete.
+        complete: Whether the last answer has ended.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class ConversationStream(Generic[ItemT_co]):
         self._rounds = 1
         self._round = ask(self.turns)
         self._running: RunningCalls | None = None
-        self._yielded: set[int] = set()  # places of the round's calls that were handed out
+        self._yielded: set[int] = set()  # positions of the round's calls that were handed out
         self._items: deque[Any] = deque()
-        self._spent = UsageMetadata()  # by the rounds before
+        self._earlier_usage = UsageMetadata()  # of the previous rounds
         self._waiting = False
         self._ended = False
 
@@ -126,6 +126,10 @@ class ConversationStream(Generic[ItemT_co]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the conversation and return it, as in ``async for item in await stream``."""
+        return self.__aenter__().__await__()
 
     def __del__(self) -> None:
         if hasattr(self, "_ended"):
@@ -143,34 +147,35 @@ class ConversationStream(Generic[ItemT_co]):
         return item
 
     async def open(self) -> None:
-        """Send the first request and wait for the status and the headers; once is enough.
+        """Send the first request and wait for the status and headers, unless already open.
 
         Raises:
-            APIStatusError: The API refused.
-            APIConnectionError: No answer came.
+            APIStatusError: The API returned an error.
+            APIConnectionError: No response came, or none in time.
             ClosedError: The conversation or its client is closed.
         """
         await self._exclusively(self._open)
 
     async def aclose(self) -> None:
-        """Close the connection and cancel the functions; what came stays.
+        """Close the connection and cancel the functions; what has arrived stays available.
 
-        A task that waits for the next item gets ClosedError.
+        A task that is waiting for the next item gets ClosedError.
         """
         if not self.complete:
-            self._items.clear()  # what was read but not handed out
+            self._items.clear()  # drop what was read but not handed out
         self._end()
         await self._round.aclose()
         if self._running is not None:
             self._running.cancel()
-            if not self._waiting:  # else who waits for an item waits for this: it may be a tool
+            # A task that waits for an item waits for the tools itself, and a tool may call this.
+            if not self._waiting:
                 await self._running.wait()
 
     async def get_final_response(self) -> GenerateContentResponse:
-        """Run what is left and return the last answer, its chunks merged.
+        """Run the conversation to its end and return the last answer, merged.
 
         Raises:
-            CometGemError: As iterating does; ``partial`` holds what came.
+            CometGemError: As in iteration; ``partial`` holds what had arrived.
         """
         async for _ in self:
             pass
@@ -178,13 +183,13 @@ class ConversationStream(Generic[ItemT_co]):
 
     @property
     def snapshot(self) -> GenerateContentResponse:
-        """The present round's chunks so far, merged."""
+        """The chunks of the current round so far, merged."""
         return self._round.snapshot
 
     @property
     def usage(self) -> UsageMetadata:
         """The tokens of all rounds so far; ``total_token_count`` is what is billed."""
-        return add_usage(self._spent, self.snapshot.usage_metadata)
+        return add_usage(self._earlier_usage, self.snapshot.usage_metadata)
 
     @property
     def text_stream(self) -> TextStream:
@@ -197,7 +202,7 @@ class ConversationStream(Generic[ItemT_co]):
 
     async def _exclusively(self, step: Callable[[], Awaitable[_T]]) -> _T:
         if self._waiting:
-            raise RuntimeError("the conversation is already being iterated, by another task")
+            raise RuntimeError("the conversation is already being read by another task")
         self._waiting = True
         try:
             return await step()
@@ -219,8 +224,8 @@ class ConversationStream(Generic[ItemT_co]):
                 raise StopAsyncIteration
             if self._ended:
                 raise ClosedError(
-                    "the conversation was left before its end: what came is in its turns"
-                    " and in its snapshot"
+                    "the conversation was closed before its end; what had arrived is in its turns"
+                    " and its snapshot"
                 )
             if self._running is None:
                 await self._read_round()
@@ -249,12 +254,12 @@ class ConversationStream(Generic[ItemT_co]):
         self.turns += [model_turn(self.snapshot), Content(role="user", parts=parts)]
         self._running = None
         self._yielded.clear()
-        self._spent = self.usage
+        self._earlier_usage = self.usage
         self._rounds += 1
         self._round = self._ask(self.turns)
 
     def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
-        """Yield the calls that the chunk has completed, pieces put together."""
+        """Yield the calls that this chunk completes, with their pieces merged."""
         if self._runner is None or all(call.will_continue for call in chunk.function_calls):
             return
         for at, call in enumerate(self.snapshot.function_calls):
@@ -288,7 +293,7 @@ class ConversationStream(Generic[ItemT_co]):
             self._on_end(self)
 
     def _describe(self, error: BaseException) -> None:
-        """Tell the error what had come."""
+        """Attach what had arrived to the error."""
         if isinstance(error, (ToolError, TooManyRoundsError)):
             error.partial = self.snapshot
             error.turns = [*self.turns, model_turn(self.snapshot)]
@@ -296,7 +301,7 @@ class ConversationStream(Generic[ItemT_co]):
             error.responses = self._running.responses
 
 
-def start_conversation(  # noqa: PLR0913  what a turn consists of
+def start_conversation(  # noqa: PLR0913  all parts of a turn
     client: Caller,
     model: str,
     contents: Contents,
@@ -309,31 +314,31 @@ def start_conversation(  # noqa: PLR0913  what a turn consists of
     """Return one turn of a conversation; nothing is sent yet.
 
     Args:
-        client: Asked in each round.
+        client: Sends the request of each round.
         model: The model's name.
-        contents: What was said so far.
-        tools: From ``as_function_tools``; the functions among them are run. With None, calls are
-            handed out in the chunks and the conversation ends with them.
-        options: As the caller gave them.
-        streamed: Whether the answers come in chunks, or each in one piece.
-        on_end: Called once, with the stream, when it has ended in whichever way.
+        contents: The conversation so far.
+        tools: The result of ``as_function_tools``; the functions among them are run. With None,
+            calls are only handed out in the chunks, and the conversation ends with them.
+        options: The caller's options.
+        streamed: Whether answers are streamed or requested as a whole.
+        on_end: Called once, with the stream, when it has ended for any reason.
 
     Raises:
-        ConfigurationError: An argument that can never work.
-        TypeError: An option that does not exist.
+        ConfigurationError: An argument is not valid.
+        TypeError: An option does not exist.
     """
     settings, call = split_options(options)
     runner = None
     if tools is not None:
         call["tools"] = tools_to_wire(tools)
-        runner = ToolRunner([one for one in tools if isinstance(one, FunctionTool)], settings)
-    before = contents if isinstance(contents, (list, tuple)) else [contents]
+        runner = ToolRunner([tool for tool in tools if isinstance(tool, FunctionTool)], settings)
+    history = contents if isinstance(contents, (list, tuple)) else [contents]
 
     def ask(turns: Sequence[Content]) -> _Round:
-        said = [*before, *turns] if turns else contents
+        said = [*history, *turns] if turns else contents
         if streamed:
             return client.stream_generate_content(model, said, **call)
-        return _WholeResponse(partial(client.generate_content, model, said, **call))
+        return _SingleRound(partial(client.generate_content, model, said, **call))
 
     return ConversationStream(ask, runner, settings.max_rounds, on_end)
 
@@ -341,10 +346,10 @@ def start_conversation(  # noqa: PLR0913  what a turn consists of
 def check_conversation(
     model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
 ) -> None:
-    """Refuse what can never work, before there is anything to say.
+    """Check the arguments before there is anything to send.
 
     Raises:
-        ConfigurationError: An argument can never work.
+        ConfigurationError: An argument is not valid.
         TypeError: An option does not exist.
     """
     _, call = split_options(options)
@@ -353,8 +358,8 @@ def check_conversation(
     check_request(model, call)
 
 
-class _WholeResponse:
-    """A call that is no stream, in the shape of a stream of one chunk."""
+class _SingleRound:
+    """A single call with the interface of a stream of one chunk."""
 
     def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
         self.snapshot: GenerateContentResponse = GenerateContentResponse()
@@ -368,10 +373,10 @@ class _WholeResponse:
         return self.snapshot
 
     async def open(self) -> None:
-        """Do nothing: the call is made when its answer is asked for."""
+        """Do nothing: the call is made when its answer is read."""
 
     async def aclose(self) -> None:
-        """Do nothing: cancelling the task that waits cancels the call."""
+        """Do nothing: cancelling the waiting task cancels the call."""
 
 
 class _Chunks:

@@ -1,4 +1,4 @@
-"""Functions that the model called are run: checked, confirmed, side by side, within their time."""
+"""Runs the functions that the model calls: checked, confirmed, concurrently, with timeouts."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "RunningCalls", "ToolRunner"]
 
-# Of plain functions at the same time, unless ``concurrency`` says more; as many as anyio has.
+# How many synchronous functions run at once, unless ``concurrency`` is higher; anyio's default.
 _THREADS = 40
 
 
 class Answer(NamedTuple):
-    """The answer to the call at a place of the model's turn."""
+    """The response to the call at a position in the model's turn."""
 
     at: int
     response: FunctionResponse
 
 
 class ToolRunner:
-    """Answers the calls of one turn.
+    """Runs the calls of one turn and returns their responses.
 
     Args:
-        functions: Those that the model may call.
-        settings: Whether failures are reported, who confirms, how many run at the same time.
+        functions: The functions that the model may call.
+        settings: Whether failures are reported, who confirms calls, how many run at once.
     """
 
     def __init__(self, functions: Iterable[FunctionTool], settings: Settings) -> None:
@@ -53,14 +53,14 @@ class ToolRunner:
         self._functions = {function.name: function for function in functions}
         self._confirm = settings.confirm
         self._concurrency = settings.concurrency
-        # Its own: a thread that hangs after its timeout would take one away from everybody else.
+        # A separate limiter: a thread that hangs would otherwise use up anyio's shared one.
         self._threads = anyio.CapacityLimiter(max(settings.concurrency or 0, _THREADS))
 
     async def run(self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]) -> None:
-        """Answer all calls, and hand each answer over as it is ready.
+        """Run all calls, and pass each answer to ``done`` as soon as it is ready.
 
         Raises:
-            ToolError: One failed; the others are cancelled.
+            ToolError: A call failed; the others are cancelled.
         """
         failure: BaseException | None = None
         try:
@@ -71,7 +71,7 @@ class ToolRunner:
             if failure is not None:
                 raise failure
         finally:
-            del failure  # a cycle, by way of its traceback
+            del failure  # breaks the cycle through its traceback
 
     async def _run_all(
         self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]
@@ -132,7 +132,7 @@ class ToolRunner:
             except asyncio.CancelledError:
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
-                raise ToolError(call, "was cancelled from within") from None
+                raise ToolError(call, "cancelled itself") from None
             except Exception as error:
                 raise ToolError(call, f"raised {type(error).__name__}: {error}") from error
         if time.cancelled_caught:
@@ -140,14 +140,16 @@ class ToolRunner:
         try:
             return tool.to_response(call, result)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ToolError(call, f"returned what is no JSON: {error}") from error
+            raise ToolError(
+                call, f"returned a value that cannot be encoded as JSON: {error}"
+            ) from error
 
     async def _call(self, function: Callable[..., object], *arguments: object) -> object:
-        """Call it in a worker thread, unless it is async; a thread that hangs is left behind."""
+        """Call a function, in a worker thread unless async; a thread that hangs is abandoned."""
         if _is_async(function):
             result = function(*arguments)
         else:
-            from anyio.to_thread import run_sync  # noqa: PLC0415  only for plain functions
+            from anyio.to_thread import run_sync  # noqa: PLC0415  only for synchronous functions
 
             result = await run_sync(
                 function, *arguments, abandon_on_cancel=True, limiter=self._threads
@@ -156,28 +158,28 @@ class ToolRunner:
 
 
 class RunningCalls:
-    """The calls of one turn while they are run, in a task that ends when this is dropped."""
+    """The running calls of one turn, in a task that is cancelled when this is dropped."""
 
     def __init__(self, runner: ToolRunner, calls: Sequence[FunctionCall]) -> None:
         self._answers: dict[int, FunctionResponse] = {}
         self._outcomes: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
         self._task = asyncio.create_task(_run_into(self._outcomes, runner, calls))
-        self._task.add_done_callback(partial(_tell_cancelled, self._outcomes))
+        self._task.add_done_callback(partial(_report_cancellation, self._outcomes))
 
     def __del__(self) -> None:
         self._task.cancel()
 
     @property
     def responses(self) -> list[FunctionResponse]:
-        """The answers so far, in the order of the calls."""
+        """The responses so far, in the order of the calls."""
         return [self._answers[at] for at in sorted(self._answers)]
 
     async def next(self) -> FunctionResponse | None:
-        """Return the next answer that is ready, None after the last.
+        """Wait for the next response and return it, or None after the last.
 
         Raises:
             ToolError: A function failed.
-            ClosedError: This was closed meanwhile.
+            ClosedError: The calls were cancelled in the meantime.
         """
         outcome = await self._outcomes.get()
         try:
@@ -188,14 +190,14 @@ class RunningCalls:
             self._answers[outcome.at] = outcome.response
             return outcome.response
         finally:
-            del outcome  # a cycle, by way of its traceback
+            del outcome  # breaks the cycle through its traceback
 
     def cancel(self) -> None:
-        """Cancel what still runs."""
+        """Cancel the calls that are still running."""
         self._task.cancel()
 
     async def wait(self) -> None:
-        """Wait until all of it has ended."""
+        """Wait until all calls have ended."""
         await asyncio.wait([self._task])
 
 
@@ -204,37 +206,37 @@ async def _run_into(
     runner: ToolRunner,
     calls: Sequence[FunctionCall],
 ) -> None:
-    # No error is left to the task: it would keep it, and by its traceback the stream.
+    # The task must not end with an error: it would keep its traceback, and so the stream, alive.
     try:
         await runner.run(calls, outcomes.put_nowait)
-    except Exception as error:  # noqa: BLE001  it is raised where the answers are awaited
+    except Exception as error:  # noqa: BLE001  raised again by RunningCalls.next
         outcomes.put_nowait(error)
     else:
         outcomes.put_nowait(None)
 
 
-def _tell_cancelled(
+def _report_cancellation(
     outcomes: asyncio.Queue[Answer | Exception | None], task: asyncio.Task[None]
 ) -> None:
-    """Wake who waits, also where the task was cancelled before its first step."""
+    """Wake the waiting reader, even if the task was cancelled before its first step."""
     if task.cancelled():
-        outcomes.put_nowait(ClosedError("closed while its tools were running"))
+        outcomes.put_nowait(ClosedError("the conversation was closed while its tools were running"))
 
 
 def _is_async(function: object) -> bool:
     while isinstance(function, partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  whether it is async, not whether it is
+        getattr(function, "__call__", None)  # noqa: B004  asks whether it is async, not whether it is callable
     )
 
 
-def _error_response(call: FunctionCall, words: str) -> FunctionResponse:
-    """https://ai.google.dev/api/caching#FunctionResponse has the key "error" for this."""
-    return FunctionResponse(name=call.name, id=call.id, response={"error": words})
+def _error_response(call: FunctionCall, message: str) -> FunctionResponse:
+    """Return a response with the key "error"; https://ai.google.dev/api/caching#FunctionResponse."""
+    return FunctionResponse(name=call.name, id=call.id, response={"error": message})
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what went wrong first: one function's failure cancels the others."""
+    """Return the first error: the failure of one function cancels the others."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

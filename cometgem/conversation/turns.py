@@ -1,4 +1,4 @@
-"""What a conversation keeps: its turns, what they cost, and both as JSON."""
+"""The turns of a conversation and their usage, and both as JSON."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _COUNTS = tuple(name for name in UsageMetadata.__struct_fields__ if name.endswit
 
 
 class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A conversation at rest.
+    """A saved conversation.
 
     Attributes:
-        model: Who was asked.
-        history: The turns.
-        system_instruction: What held for all of them.
+        model: The model's name.
+        history: The turns so far.
+        system_instruction: The system instruction of all turns.
         usage_metadata: The tokens of all requests.
     """
 
@@ -48,46 +48,46 @@ class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 def write_transcript(transcript: Transcript) -> str:
-    """Return the transcript as JSON; the API's own structs are in wire form."""
+    """Return the transcript as JSON, with the API's own structs in wire form."""
     return encode(transcript).decode()
 
 
 def read_transcript(text: str | bytes) -> Transcript:
-    """Return the transcript in the JSON.
+    """Return the transcript that ``write_transcript`` wrote.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: The text is not a transcript.
     """
     try:
         return msgspec.json.decode(text, type=Transcript)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ConfigurationError(f"this is no chat's JSON: {error}") from error
+        raise ConfigurationError(f"not the JSON of a chat: {error}") from error
 
 
 def as_turns(contents: Contents, name: str = "contents") -> list[Content]:
-    """Return what a caller says as turns; adjacent parts become one turn of the user.
+    """Convert a caller's contents to turns; adjacent parts become one turn of the user.
 
     Args:
-        contents: What is said.
-        name: The argument's, for the error.
+        contents: The caller's contents.
+        name: The name of the argument, for errors.
 
     Raises:
-        ConfigurationError: Nothing is said, or it is of another type.
+        ConfigurationError: It is empty, or of a wrong type.
     """
     return _converted(contents_to_wire(contents, name), list[Content])
 
 
 def as_instruction(instruction: Contents) -> Content:
-    """Return a system instruction as one content, without a role.
+    """Convert a system instruction to one content, without a role.
 
     Raises:
-        ConfigurationError: Nothing is said, or it is of another type.
+        ConfigurationError: It is empty, or of a wrong type.
     """
     return _converted(instruction_to_wire(instruction), Content)
 
 
 def model_turn(response: GenerateContentResponse) -> Content:
-    """Return the model's turn, to be sent back; that a call was left open is no one's business."""
+    """Return the model's turn, to be sent back; ``will_continue`` is removed from cut-off calls."""
     content = response.content
     if not any(call.will_continue for call in response.function_calls):
         return content
@@ -95,22 +95,22 @@ def model_turn(response: GenerateContentResponse) -> Content:
 
 
 def without_calls(content: Content) -> Content:
-    """Return the turn without its function calls: the API wants each of them answered."""
+    """Return the turn without its function calls, as the API requires a response to each."""
     return replace(content, parts=[part for part in content.parts if part.function_call is None])
 
 
 def without_thoughts(content: Content) -> Content:
-    """Return the turn without summaries of thinking; one that carries a signature stays."""
+    """Return the turn without thought summaries, except those that carry a signature."""
     parts = [part for part in content.parts if not part.thought or part.thought_signature]
     return replace(content, parts=parts)
 
 
 def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:
-    """Return the sums of the token counts; what neither has is None."""
+    """Return the sums of the token counts; a count that neither has is None."""
     counts: dict[str, Any] = {}
     for name in _COUNTS:
-        one, other = getattr(total, name), getattr(usage, name, None)
-        counts[name] = other if one is None else one + (other or 0)
+        before, more = getattr(total, name), getattr(usage, name, None)
+        counts[name] = more if before is None else before + (more or 0)
     return UsageMetadata(**counts)
 
 
@@ -118,16 +118,16 @@ def _converted(said: object, kind: type[_T]) -> _T:
     try:
         turns = deepcopy(msgspec.convert(said, kind, from_attributes=True))
     except (msgspec.ValidationError, RecursionError) as error:
-        raise ConfigurationError(f"this cannot be kept as history: {error}") from error
+        raise ConfigurationError(f"not valid as history: {error}") from error
     if (key := _lost(said, msgspec.to_builtins(turns))) is not None:
         raise ConfigurationError(
-            f"{key!r} is newer than this library and cannot be kept as history: leave it out"
+            f"{key!r} is not known to this version and cannot be kept in the history; leave it out"
         )
     return turns
 
 
 def _lost(said: object, kept: Any) -> str | None:
-    """Return the first key that has a value in what was said, and none in what is kept."""
+    """Return the first key with a value in the caller's contents that is lost in the turns."""
     if isinstance(said, list):
         return next(filter(None, map(_lost, said, kept)), None)
     if isinstance(said, dict):

@@ -1,1 +1,1 @@
-"""Arguments become the bytes of a request. Pure: no I/O, no clock, no random numbers."""
+"""From arguments to the bytes of a request. Pure: no I/O, no clock, no random numbers."""

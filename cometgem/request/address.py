@@ -1,4 +1,4 @@
-"""Where requests go and the key they carry: refused here if they can never work."""
+"""The base URL and the API key, validated before the first request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cometgem.errors import ConfigurationError
 
 __all__ = ["Key", "check_base_url", "check_key"]
 
-_EXAMPLE = "give one such as 'https://api.cometapi.com'"
+_EXAMPLE = "use a URL such as 'https://api.cometapi.com'"
 
 
 class Key(str):
-    """An API key that hides itself from every repr: of headers, of locals in a traceback."""
+    """An API key whose repr hides it, in headers and in the locals of a traceback."""
 
     __slots__ = ()
 
@@ -22,23 +22,27 @@ class Key(str):
 
 
 def check_base_url(url: str, *, allow_insecure: bool) -> str:
-    """Return the base URL without a slash at its end.
+    """Return the base URL without a trailing slash.
 
     Raises:
-        ConfigurationError: It is no http(s) URL, has a query or a user in it, already ends in a
-            version, or would send the key over plain http to another machine.
+        ConfigurationError: It is not an http(s) URL, contains a user, query or fragment, already
+            ends in a version, or would send the key over plain http to another machine.
     """
-    if "@" in url or "?" in url or "#" in url:  # not quoted: a password or a key may be in it
-        raise ConfigurationError("base_url must have no user, query or fragment: " + _EXAMPLE)
+    if "@" in url or "?" in url or "#" in url:  # not quoted: it may contain a password or a key
+        raise ConfigurationError("base_url must not have a user, query or fragment: " + _EXAMPLE)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
-        raise ConfigurationError(f"base_url {url!r} is no URL ({error}): {_EXAMPLE}") from None
+        raise ConfigurationError(
+            f"base_url {url!r} is not a valid URL ({error}): {_EXAMPLE}"
+        ) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigurationError(f"base_url {url!r} is no http(s) URL: {_EXAMPLE}")
+        raise ConfigurationError(f"base_url {url!r} is not an http(s) URL: {_EXAMPLE}")
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ConfigurationError(f"base_url {url!r} has characters that no URL has: {_EXAMPLE}")
+        raise ConfigurationError(
+            f"base_url {url!r} has characters that are not allowed in a URL: {_EXAMPLE}"
+        )
     path = parts.path.rstrip("/")
     if path.endswith(("/v1", "/v1beta")):
         raise ConfigurationError(
@@ -52,16 +56,17 @@ def check_base_url(url: str, *, allow_insecure: bool) -> str:
 
 
 def check_key(key: Key, source: str) -> Key:
-    """Return the API key; the error names where it came from, never the key.
+    """Return the API key; errors name its source, never the key.
 
     Raises:
-        ConfigurationError: It is empty, or has characters that no key has.
+        ConfigurationError: It is empty, or has characters that are not allowed in a key.
     """
     if not key:
         raise ConfigurationError(f"{source} is empty: set it to your CometAPI key")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigurationError(
-            f"{source} has a space, a line end or another character that no key has: copy it again"
+            f"{source} has a space, a line break or another character that is not allowed in a key:"
+            " copy it again"
         )
     return key
 

@@ -1,6 +1,6 @@
-"""Arguments become a request: method, path, headers, body. The transport adds the API key.
+"""Builds a request from arguments: method, path, headers, body. The transport adds the API key.
 
-Whatever can never work is refused here, in one sentence, before anything is sent.
+Arguments that can never work are refused here, in one sentence, before anything is sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cometgem.request.contents import contents_to_wire, instruction_to_wire
 from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.keys import list_to_wire, to_wire
 from cometgem.request.options import check_headers
+from cometgem.request.other_sdks import check_config_keys
 from cometgem.request.thinking import check_thinking_config, mismatch, thinking_config
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
@@ -37,11 +38,11 @@ _T = TypeVar("_T")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request, without the key.
+    """One HTTP request, without the API key.
 
     Attributes:
-        path: Percent-encoded, with the query; appended to the base URL.
-        headers: All headers except the key's.
+        path: Percent-encoded, including the query; appended to the base URL.
+        headers: All headers except the one with the key.
         body: JSON in UTF-8.
         warning: Why the request will probably not have the intended effect, or None.
     """
@@ -80,7 +81,7 @@ def build_request(
 
 
 def check_request(model: str, options: RequestOptions) -> str | None:
-    """Check everything but the contents, and return the warning of ``Request`` if there is one.
+    """Check everything except the contents, and return the ``warning`` of the request.
 
     Raises:
         ConfigurationError: An argument can never work.
@@ -97,6 +98,7 @@ def _build_body(
     warning = None
     try:
         if config is not None:
+            check_config_keys(config)
             config = to_wire(config, GenerationConfig, "generation_config")
         if explicit := _explicit_thinking(config):
             check_thinking_config(explicit)
@@ -105,7 +107,7 @@ def _build_body(
             config = _add_thinking(model, config, options)
         return _convert(encode, _body(contents, options, config)), warning
     except RecursionError:
-        raise ConfigurationError("the request is nested too deeply to be written") from None
+        raise ConfigurationError("the request is nested too deeply to be written as JSON") from None
 
 
 def _body(contents: Contents | None, options: RequestOptions, config: Any) -> Any:
@@ -133,14 +135,14 @@ def _model_segment(model: str) -> str:
     name = model.removeprefix("models/")
     if not name.strip() or "/" in name or "\\" in name or ".." in name or not name.isprintable():
         raise ConfigurationError(
-            f"{model!r} is not a valid model name: give one such as 'gemini-3.8-flash',"
+            f"{model!r} is not a valid model name: use a name such as 'gemini-3.8-flash',"
             " without '/' and '..'"
         )
     return quote(name, safe="")
 
 
 def _add_thinking(model: str, config: Any, options: CommonOptions) -> Any:
-    """Return the generation config with ``thinking`` and ``thoughts`` in it."""
+    """Return the generation config, including ``thinking`` and ``thoughts``."""
     thinking, thoughts = options.get("thinking"), options.get("thoughts")
     if thinking is None and thoughts is None:
         return config

@@ -1,43 +1,52 @@
-"""What a caller may say, as turns: text, parts, contents, dicts, or a list of these."""
+"""Contents as the caller gives them (text, parts, contents, dicts, lists), converted to turns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.keys import to_wire
+from cometgem.request.other_sdks import check_content_key, check_role
 from cometgem.types.content import Content, Part
+
+if TYPE_CHECKING:
+    from cometgem.types.dicts import ContentDict, PartDict
+else:  # not imported: making the TypedDicts takes about 10 ms
+    ContentDict = PartDict = Mapping[str, Any]
 
 __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
 
-Turn: TypeAlias = str | Part | Content | Mapping[str, Any]
+Turn: TypeAlias = str | Part | Content | PartDict | ContentDict
 Contents: TypeAlias = Turn | Sequence[Turn]
+"""What ``contents`` may be. For a type checker, a dict in a variable is a ``ContentDict`` or a
+``PartDict`` of ``cometgem.types.dicts``."""
 
-_WANTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
+_EXPECTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
 
 
 def contents_to_wire(contents: Contents, name: str = "contents") -> list[Any]:
-    """Return the turns of a conversation; adjacent parts become one turn of the user.
+    """Return the turns of a conversation; adjacent texts and parts become one user turn.
 
     Args:
-        contents: What is said.
-        name: The argument's, for the error.
+        contents: Text, parts, turns, or a list of these.
+        name: The name of the argument, for the error message.
 
     Raises:
-        ConfigurationError: Nothing is said, or it is of another type.
+        ConfigurationError: It is empty, of another type, or has a role or key of another SDK.
     """
     turns: list[Any] = []
-    spoken: list[Any] = []  # parts of the user's turn in the making
+    user_parts: list[Any] = []  # of the user turn that is being collected
     for where, item in _items(contents, name):
         if not _is_content(item):
-            if not spoken:
-                turns.append({"role": "user", "parts": spoken})
-            spoken.append(_part(item, where))
+            if not user_parts:
+                turns.append({"role": "user", "parts": user_parts})
+            user_parts.append(_part(item, where))
             continue
-        spoken = []
+        user_parts = []
+        check_role(item, where)
         turns.append(_content(item, where))
     return turns
 
@@ -46,7 +55,7 @@ def instruction_to_wire(instruction: Contents) -> Any:
     """Return a system instruction: one content, without a role.
 
     Raises:
-        ConfigurationError: Nothing is said, or it is of another type.
+        ConfigurationError: It is empty, of another type, or has a key of another SDK.
     """
     parts: list[Any] = []
     newer: dict[str, Any] = {}
@@ -62,17 +71,17 @@ def instruction_to_wire(instruction: Contents) -> Any:
     return {"parts": parts} | newer
 
 
-def _items(said: Contents, name: str) -> list[tuple[str, Turn]]:
-    if isinstance(said, (str, Part, Content, Mapping)):
-        return [(name, said)]
-    if not isinstance(said, (list, tuple)):
-        raise ConfigurationError(f"{name} must be {_WANTED}, got {type(said).__name__}")
-    if not said:
-        raise ConfigurationError(f"{name} is an empty list: say something")
-    return [(f"{name}[{at}]", item) for at, item in enumerate(said)]
+def _items(contents: Contents, name: str) -> list[tuple[str, Turn]]:
+    if isinstance(contents, (str, Part, Content, Mapping)):
+        return [(name, contents)]
+    if not isinstance(contents, (list, tuple)):
+        raise ConfigurationError(f"{name} must be {_EXPECTED}, got {type(contents).__name__}")
+    if not contents:
+        raise ConfigurationError(f"{name} is an empty list: give at least one text or part")
+    return [(f"{name}[{at}]", item) for at, item in enumerate(contents)]
 
 
-def _is_content(item: Turn) -> bool:
+def _is_content(item: Turn) -> TypeGuard[Content | Mapping[str, Any]]:
     return isinstance(item, Content) or (
         isinstance(item, Mapping) and ("parts" in item or "role" in item)
     )
@@ -84,6 +93,7 @@ def _content(item: Any, where: str) -> Any:
         content = content if content.role else replace(content, role="user")
         parts: Sequence[object] = content.parts
     else:
+        check_content_key(content, where)
         content |= {"role": content.get("role") or "user"}
         parts = content.get("parts", ())
     if not parts:
@@ -94,11 +104,11 @@ def _content(item: Any, where: str) -> Any:
 def _part(item: Any, where: str) -> Any:
     if isinstance(item, str):
         if not item.strip():
-            raise ConfigurationError(f"{where} is an empty text: say something")
+            raise ConfigurationError(f"{where} is blank: give it some text")
         return {"text": item}
     if not isinstance(item, (Part, Mapping)):
-        raise ConfigurationError(f"{where} must be {_WANTED}, got {type(item).__name__}")
+        raise ConfigurationError(f"{where} must be {_EXPECTED}, got {type(item).__name__}")
     part = to_wire(item, Part, where)
     if part in ({}, Part()):
-        raise ConfigurationError(f"{where} is an empty part: give it a text or something else")
+        raise ConfigurationError(f"{where} is an empty part: set its text or another field")
     return part

@@ -1,4 +1,4 @@
-"""What a Google-style docstring says of a function and of its parameters.
+"""Reads Google-style docstrings: a function's summary and its parameters' descriptions.
 
 https://google.github.io/styleguide/pyguide.html#383-functions-and-methods
 """
@@ -10,14 +10,14 @@ import re
 
 __all__ = ["read_docstring"]
 
-# Compiled when the first function is declared.
+# Strings, since most programs declare no function: `re` compiles and caches them when needed.
 _SECTION = r"(Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?|Notes?):\s*"
 _ARGS = ("Args", "Arguments", "Parameters")
 _ARGUMENT = r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)"
 
 
 def read_docstring(docstring: str | None) -> tuple[str, dict[str, str]]:
-    """Return the first paragraph in one line, and what is said of each parameter."""
+    """Return the first paragraph as one line, and the description of each parameter."""
     lines = inspect.cleandoc(docstring or "").splitlines()
     summary: list[str] = []
     for line in lines:
@@ -28,7 +28,7 @@ def read_docstring(docstring: str | None) -> tuple[str, dict[str, str]]:
 
 
 def _arguments(lines: list[str]) -> dict[str, str]:
-    said: dict[str, list[str]] = {}
+    descriptions: dict[str, list[str]] = {}
     words: list[str] = []
     inside, margin = False, 0
     for line in lines:
@@ -40,7 +40,7 @@ def _arguments(lines: list[str]) -> dict[str, str]:
             margin = margin or indent
             argument = re.fullmatch(_ARGUMENT, line.strip()) if indent <= margin else None
             if argument is not None:
-                words = said.setdefault(argument[1], [argument[2]])
+                words = descriptions.setdefault(argument[1], [argument[2]])
             else:
                 words.append(line.strip())
-    return {name: " ".join(filter(None, words)) for name, words in said.items()}
+    return {name: " ".join(filter(None, words)) for name, words in descriptions.items()}

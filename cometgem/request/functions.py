@@ -1,7 +1,7 @@
-"""A Python function as a tool: its declaration, its arguments decoded, its result as JSON.
+"""Python functions as tools: declarations, decoding of arguments, results as JSON.
 
-Nothing is called here. The schema is msgspec's, of the types in the annotations, and what decodes
-the arguments is msgspec, too, so that the model is told just what is then asked of it.
+Nothing is called here. msgspec generates the schema from the annotations and decodes the
+arguments by the same annotations, so that what is declared is exactly what is accepted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast, get_type_hints
 
 import msgspec
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cometgem.types.content import FunctionCall
+    from cometgem.types.dicts import ToolDict
+else:  # not imported: making the TypedDicts takes about 10 ms
+    ToolDict = Mapping[str, Any]
 
 __all__ = ["DeclaredTool", "FunctionTool", "ToolLike", "as_function_tools", "tools_to_wire"]
 
@@ -34,22 +37,22 @@ _NAME = r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}"
 
 
 class FunctionTool:
-    """A function that the model may ask for.
+    """A function that the model may ask to call.
 
-    Its declaration has the function's name, the first paragraph of its docstring, what the
-    docstring's ``Args:`` say, and the types of the annotations: those that msgspec knows, such as
-    ``str``, ``int``, ``float``, ``bool``, enums, ``Literal``, ``list``, ``dict``, dataclasses,
-    ``TypedDict`` and msgspec's structs, nested and optional. A plain function runs in a worker
-    thread, an async one in the event loop.
+    The declaration consists of the function's name, the first paragraph of its docstring, the
+    descriptions under ``Args:`` and the types of the annotations. All types that msgspec supports
+    can be used, such as ``str``, ``int``, ``float``, ``bool``, enums, ``Literal``, ``list``,
+    ``dict``, dataclasses, ``TypedDict`` and msgspec structs, nested and optional. A plain function
+    runs in a worker thread, an async one in the event loop.
 
     Args:
-        function: Plain or async; all of its parameters are given by name.
-        name: In place of the function's own.
-        description: In place of the docstring's.
+        function: Plain or async; all arguments are passed by name.
+        name: Defaults to the function's name.
+        description: Defaults to the first paragraph of the docstring.
         timeout: Seconds that a call may take; None is no limit.
 
     Attributes:
-        declaration: What the model is told.
+        declaration: The declaration that is sent to the model.
 
     Raises:
         ConfigurationError: A parameter or the name cannot be declared.
@@ -64,7 +67,7 @@ class FunctionTool:
         timeout: float | None = None,
     ) -> None:
         if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
-            raise ConfigurationError(f"timeout={timeout!r}: give seconds above 0, or None")
+            raise ConfigurationError(f"timeout={timeout!r} must be seconds above 0, or None")
         self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
         self.function: Callable[..., object] = function
         self.timeout: float | None = timeout
@@ -77,7 +80,7 @@ class FunctionTool:
             parameters_json_schema=_parameters_schema(self.name, parameters, described),
             response_json_schema=_result_schema(self.name, hints.get("return")),
         )
-        # What the caller leaves out is left to Python's own defaults.
+        # Arguments that the model leaves out stay unset, so that Python's own defaults apply.
         fields: list[Any] = [
             (one.name, one.annotation)
             if one.default is one.empty
@@ -94,10 +97,10 @@ class FunctionTool:
     def parse(self, call: FunctionCall) -> dict[str, Any]:
         """Return a call's arguments, decoded into the annotated types: ``f(**tool.parse(call))``.
 
-        Strictly first, then with forgiveness: models write 5.0 and "5" where 5 is wanted.
+        If strict decoding fails, lax decoding is tried: models write "5" for an integer.
 
         Raises:
-            ToolArgumentsError: They are not those that were declared.
+            ToolArgumentsError: The arguments do not match the declaration.
         """
         try:
             arguments = msgspec.convert(call.args, self._arguments)
@@ -110,10 +113,10 @@ class FunctionTool:
         return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
     def to_response(self, call: FunctionCall, result: object) -> FunctionResponse:
-        """Return what tells the model a result: a dict as it is, all else under "result".
+        """Return the response for a result; results that are not objects become {"result": ...}.
 
         Raises:
-            TypeError: It cannot be written as JSON.
+            TypeError: The result cannot be written as JSON.
         """
         if isinstance(result, FunctionResponse):
             return msgspec.structs.replace(result, name=call.name, id=call.id)
@@ -122,19 +125,20 @@ class FunctionTool:
         return FunctionResponse(name=call.name, id=call.id, response=answer)
 
 
-ToolLike: TypeAlias = Tool | Mapping[str, Any] | FunctionTool | Callable[..., object]
-"""What ``tools`` may hold: the API's own, in structs or dicts, and functions."""
+ToolLike: TypeAlias = Tool | ToolDict | FunctionTool | Callable[..., object]
+"""An item of ``tools``: a tool of the API, as a struct or a dict, or a function."""
 
 
-DeclaredTool: TypeAlias = Tool | Mapping[str, Any] | FunctionTool
-"""A tool whose declaration is ready: what ``as_function_tools`` makes of a ``ToolLike``."""
+DeclaredTool: TypeAlias = Tool | ToolDict | FunctionTool
+"""A tool whose declaration is ready: ``as_function_tools`` returns these."""
 
 
 def as_function_tools(tools: object) -> list[DeclaredTool]:
     """Return the tools, each function as a ``FunctionTool``.
 
     Raises:
-        ConfigurationError: One is no tool or cannot be declared, or two have one name.
+        ConfigurationError: An item is not a tool, a function cannot be declared, or two functions
+            have the same name.
     """
     if not isinstance(tools, (list, tuple)):
         raise ConfigurationError(f"tools must be a list, got {type(tools).__name__}")
@@ -145,19 +149,19 @@ def as_function_tools(tools: object) -> list[DeclaredTool]:
         if isinstance(tool, FunctionTool):
             if tool.name in names:
                 raise ConfigurationError(
-                    f"tools[{at}] is the second function named {tool.name!r}: give it another"
-                    " name, FunctionTool(..., name=...)"
+                    f"tools[{at}] is the second function named {tool.name!r}: rename it with"
+                    " FunctionTool(..., name=...)"
                 )
             names.add(tool.name)
-        made.append(tool)
+        made.append(cast("DeclaredTool", tool))
     return made
 
 
 def tools_to_wire(tools: Sequence[DeclaredTool]) -> list[Any]:
-    """Return the tools as the API takes them: all functions together are one tool.
+    """Return the tools in wire form; the API takes all functions as one tool.
 
     Raises:
-        ConfigurationError: A key in a dict is misspelt.
+        ConfigurationError: A dict has a misspelt key.
     """
     functions = [tool.declaration for tool in tools if isinstance(tool, FunctionTool)]
     rest = [
@@ -181,8 +185,8 @@ def _function_tool(item: object, at: int) -> FunctionTool:
 def _check_name(name: str) -> str:
     if not re.fullmatch(_NAME, name):
         raise ConfigurationError(
-            f"{name!r} is no name for a tool: give FunctionTool(..., name=...), up to 128 letters,"
-            " digits and _:.- after a letter"
+            f"{name!r} is not a valid tool name: use FunctionTool(..., name=...) with up to 128"
+            " letters, digits and _:.-, starting with a letter or _"
         )
     return name
 
@@ -198,17 +202,17 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
     except NameError as error:
         annotations = getattr(target, "__annotations__", {}).items()
         where = next((key for key, text in annotations if str(error.name) in str(text)), "")
-        raise _undeclarable(name, where, f"{error}, where the function is defined") from error
+        raise _undeclarable(name, where, f"{error} where the function is defined") from error
 
 
 def _parameters(
     function: Callable[..., object], hints: dict[str, Any], name: str
 ) -> list[inspect.Parameter]:
-    """Return the parameters, their annotations evaluated."""
+    """Return the parameters, with evaluated annotations."""
     parameters = []
     for one in inspect.signature(function).parameters.values():
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
-            raise _undeclarable(name, one.name, "the model gives each argument by a name")
+            raise _undeclarable(name, one.name, "the model passes each argument by name")
         if one.name not in hints:
             raise _undeclarable(name, one.name, "it has no annotation")
         parameters.append(one.replace(annotation=hints[one.name]))
@@ -225,7 +229,7 @@ def _parameters_schema(
         if described.get(one.name):
             schema.setdefault("description", described[one.name])
         if one.default not in (one.empty, None):
-            with suppress(TypeError):  # a default that JSON does not know needs no telling
+            with suppress(TypeError):  # a default that JSON cannot express is not declared
                 schema["default"] = msgspec.to_builtins(one.default)
         properties[one.name] = schema
     required = [one.name for one in parameters if one.default is one.empty]
@@ -234,7 +238,7 @@ def _parameters_schema(
 
 
 def _result_schema(name: str, annotation: Any) -> dict[str, Any] | None:
-    """Return the schema of what ``response`` makes of a result, where the annotation tells."""
+    """Return the schema of ``to_response(...).response``; None if the annotation gives none."""
     if annotation in (None, Any, object, type(None), FunctionResponse):
         return None
     recursive: dict[str, Any] = {}

@@ -1,9 +1,9 @@
-"""Dicts in place of structs: the API's own keys in either case, as the wire wants them.
+"""Dicts in place of structs, with the API's own keys in camelCase or snake_case.
 
-A gateway may drop a snake_case key silently, so known ones become camelCase. Which keys are the
-API's own is read off the structs; names that the caller made up (in ``args``, ``response``, JSON
-schemas, schema ``properties``) are never touched. A key that is nearly a known one is a slip of
-the pen and an error; one that is not like any passes, since the API is newer than the library.
+A gateway may silently drop a snake_case key, so they are sent as camelCase. The structs define
+which keys are the API's own; names that the caller chose (in ``args``, ``response``, JSON schemas,
+schema ``properties``) are never changed. A key that is close to a known one is taken for a typo
+and refused; any other passes, since the API may be newer than the library.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from cometgem.types.tools import Schema
 
 __all__ = ["list_to_wire", "to_wire"]
 
-# "generatonConfig" is 0.97 like "generationConfig"; "audioConfig" is 0.64 like "imageConfig". A
-# longer slip than two letters is a word of its own: "thinkingBudgetMode" may well come one day.
-_LIKE = 0.85
-_SLIP = 2
+# The similarity of "generatonConfig" and "generationConfig" is 0.97, that of "audioConfig" and
+# "imageConfig" is 0.64. A key that is more than two letters longer or shorter is not a typo but a
+# different word: the API may add a "thinkingBudgetMode".
+_TYPO_SIMILARITY = 0.85
+_TYPO_LENGTH = 2
 
 
 class _Key(NamedTuple):
     wire: str
-    struct: type[Struct] | None  # what a dict here stands for; None: the caller's own JSON
-    container: type | None  # list or dict of it
+    struct: type[Struct] | None  # that a dict here stands for; None for the caller's own JSON
+    container: type | None  # list or dict if the value is one of these structs
 
 
 def to_wire(value: object, struct: type[Struct], where: str) -> Any:
-    """Return a struct as it is, and a dict with the API's own keys in camelCase.
+    """Return a struct unchanged, and a dict with the API's own keys in camelCase.
 
     Args:
-        value: What the caller gave.
-        struct: What it stands for.
-        where: Its name, for the error.
+        value: The caller's struct or dict.
+        struct: The struct that a dict stands for.
+        where: The path of the value, for error messages.
 
     Raises:
-        ConfigurationError: It is neither, or a key in it is misspelt or given twice.
+        ConfigurationError: It is neither, or has a key that is misspelt or given twice.
     """
     if isinstance(value, struct):
         return value
@@ -58,7 +59,7 @@ def to_wire(value: object, struct: type[Struct], where: str) -> Any:
 
 
 def list_to_wire(value: object, struct: type[Struct], where: str) -> list[Any]:
-    """Do as ``to_wire`` with each item of a list."""
+    """Apply ``to_wire`` to each item of a list."""
     if not isinstance(value, (list, tuple)):
         raise _wrong_type(where, f"a list of {struct.__name__} or dict", value)
     return [to_wire(item, struct, f"{where}[{at}]") for at, item in enumerate(value)]
@@ -76,7 +77,7 @@ def _value_to_wire(value: Any, key: _Key, where: str) -> Any:
 
 @cache
 def _keys(struct: type[Struct]) -> dict[str, _Key]:
-    """Return the struct's keys under both of their spellings."""
+    """Return the struct's keys, each in both spellings."""
     keys: dict[str, _Key] = {}
     for field in fields(struct):
         key = _Key(field.encode_name, *_find_struct(field.type))
@@ -99,22 +100,22 @@ def _unknown_key(name: object, keys: dict[str, _Key], struct: type[Struct], wher
         raise _wrong_type(f"a key of {where}", "a str", name)
     head, *words = name.split("_")
     camel = head + "".join(word[:1].upper() + word[1:] for word in words) if head else name
-    if struct is Schema:  # JSON Schema has more words than the API, "examples" beside "example"
+    if struct is Schema:  # JSON Schema has similar keywords: "examples" for "example"
         return _Key(name, None, None)
-    likeness = {key.wire: _likeness(camel, key.wire) for key in keys.values()}
-    nearest = max(likeness, key=likeness.__getitem__, default="")
-    if likeness.get(nearest, 0) >= _LIKE:
+    similarity = {key.wire: _similarity(camel, key.wire) for key in keys.values()}
+    nearest = max(similarity, key=similarity.__getitem__, default="")
+    if similarity.get(nearest, 0) >= _TYPO_SIMILARITY:
         raise ConfigurationError(f"{where} has no key {name!r}: did you mean {nearest!r}?")
     return _Key(camel, None, None)
 
 
-def _likeness(one: str, other: str) -> float:
-    if abs(len(one) - len(other)) > _SLIP:
+def _similarity(one: str, other: str) -> float:
+    if abs(len(one) - len(other)) > _TYPO_LENGTH:
         return 0.0
-    from difflib import SequenceMatcher  # noqa: PLC0415  for those who misspell
+    from difflib import SequenceMatcher  # noqa: PLC0415  only needed for unknown keys
 
     return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
-def _wrong_type(where: str, wanted: str, value: object) -> ConfigurationError:
-    return ConfigurationError(f"{where} must be {wanted}, got {type(value).__name__}")
+def _wrong_type(where: str, expected: str, value: object) -> ConfigurationError:
+    return ConfigurationError(f"{where} must be {expected}, got {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The options of a request: their types, their names, and the headers among them."""
+"""The options of a request: their types, and checks of names and headers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.other_sdks import suggest_option
 from cometgem.types.generation import GenerationConfig
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.request.thinking import Thinking
+    from cometgem.types.dicts import GenerationConfigDict, SafetySettingDict, ToolConfigDict
     from cometgem.types.request import SafetySetting
     from cometgem.types.tools import ToolConfig
 
@@ -29,7 +31,12 @@ _RESERVED_HEADERS = frozenset(
 
 
 class CommonOptions(TypedDict, total=False):
-    """What goes into every request beside the model, the contents and the tools.
+    """Options of every request, in addition to the model, the contents and the tools.
+
+    A dict in place of a struct has the API's own keys in camelCase or snake_case. Type checkers
+    know them, so they do not take a variable of type ``dict[str, Any]``: annotate it as one of
+    ``cometgem.types.dicts``, such as ``GenerationConfigDict``, or make the struct. What is newer
+    than this library goes into ``extra_body``.
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
@@ -39,8 +46,8 @@ class CommonOptions(TypedDict, total=False):
         thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
         tool_config: How the model may use the tools.
         safety_settings: What to block.
-        generation_config: Temperature, output format and the like.
-        cached_content: ``cachedContents/{id}``.
+        generation_config: Temperature, output format and similar settings.
+        cached_content: The name of cached content, ``cachedContents/{id}``.
         extra_body: Merged into the body last, for keys newer than this library.
         headers: Sent with this request; they override the client's.
     """
@@ -48,16 +55,16 @@ class CommonOptions(TypedDict, total=False):
     system_instruction: Contents | None
     thinking: Thinking | None
     thoughts: bool | None
-    tool_config: ToolConfig | Mapping[str, Any] | None
-    safety_settings: Sequence[SafetySetting | Mapping[str, Any]] | None
-    generation_config: GenerationConfig | Mapping[str, Any] | None
+    tool_config: ToolConfig | ToolConfigDict | None
+    safety_settings: Sequence[SafetySetting | SafetySettingDict] | None
+    generation_config: GenerationConfig | GenerationConfigDict | None
     cached_content: str | None
     extra_body: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
 
 
 class RequestOptions(CommonOptions, total=False):
-    """What goes into a request beside the model and the contents.
+    """Options of a request, in addition to the model and the contents.
 
     Attributes:
         tools: The API's own tools, and functions; functions are declared but not run.
@@ -70,15 +77,17 @@ def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
     """Check that every option exists.
 
     Raises:
-        TypeError: One does not.
+        TypeError: One does not; the message says what to use instead, if that is known.
     """
-    config_keys = GenerationConfig.__struct_fields__
     for name in options:
-        if name in config_keys:
+        if name in known:
+            continue
+        if suggestion := suggest_option(name):
+            raise TypeError(f"unknown option {name!r}: use {suggestion}")
+        if name in GenerationConfig.__struct_fields__:
             raise TypeError(f"unknown option {name!r}: use generation_config={{{name!r}: ...}}")
-        if name not in known:
-            valid = ", ".join(sorted(known))
-            raise TypeError(f"unknown option {name!r}; valid options are {valid}")
+        valid = ", ".join(sorted(known))
+        raise TypeError(f"unknown option {name!r}; valid options are {valid}")
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The JSON schema of a Python type, without references where it can be."""
+"""The JSON schema of a Python type, with references only where a type contains itself."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from cometgem.errors import ConfigurationError
 
 __all__ = ["json_schema"]
 
-# msgspec leaves out the type of an enum, which some models need.
+# msgspec omits the type of an enum, which some models require.
 _JSON_TYPES = {str: "string", int: "integer"}
 
 
 def json_schema(annotation: Any, recursive: dict[str, Any], what: str) -> dict[str, Any]:
-    """Return a type's schema without references, since not every model follows them.
+    """Return a type's schema with references inlined, since some models do not follow them.
 
     Args:
         annotation: The type.
-        recursive: Gets the types that contain themselves; only these are referred to.
-        what: Whose type it is, for the error.
+        recursive: Receives the types that contain themselves; only these remain references.
+        what: What has this type, for the error message.
+
+    Raises:
+        ConfigurationError: The type cannot be expressed in JSON Schema.
     """
     try:
         schema = msgspec.json.schema(annotation)
@@ -40,7 +43,7 @@ def _inline(
             name = path.rpartition("/")[2]
             if name in within:
                 if name not in recursive:
-                    recursive[name] = None  # it is being resolved
+                    recursive[name] = None  # marks it as being resolved
                     recursive[name] = _inline(definitions[name], definitions, recursive, (name,))
                 return node
             named = _inline(definitions[name], definitions, recursive, (*within, name))

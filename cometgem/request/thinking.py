@@ -1,8 +1,8 @@
-"""One wish for how much to think, said the way that a model's generation takes it.
+"""How much to think: one setting, translated to each model's own parameter.
 
-Gemini 3 and later take a level, 2.5 takes a budget of tokens, older ones do not think. What a
-model is, is read from its name; one that tells nothing is taken for the newest. Which levels and
-budgets there are: https://ai.google.dev/gemini-api/docs/thinking
+Gemini 3 and later take a level, Gemini 2.5 takes a budget of tokens, older models do not think.
+The generation is read from the model's name; a name without one is treated as the newest
+generation. For levels and budgets see https://ai.google.dev/gemini-api/docs/thinking.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ __all__ = ["Thinking", "check_thinking_config", "mismatch", "thinking_config"]
 Thinking: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "dynamic"] | int
 
 _ALL_LEVELS = ("minimal", "low", "medium", "high")
-_WISHES = ("off", *_ALL_LEVELS, "dynamic")
+_NAMES = ("off", *_ALL_LEVELS, "dynamic")
 
-# https://ai.google.dev/gemini-api/docs/openai has these for reasoning_effort.
+# The budgets of reasoning_effort in https://ai.google.dev/gemini-api/docs/openai.
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 _DYNAMIC = -1
 
 
 class _Rule(NamedTuple):
-    """What the models of a generation and a family take."""
+    """The settings that one family of models supports, from one generation on."""
 
     since: tuple[int, int]
-    family: str  # "" is any
+    family: str  # "" for any
     levels: tuple[str, ...] = ()
-    least: int = 0  # tokens; a budget between 0 and this is none
-    most: int = 0
-    off: bool = True
+    least: int = 0  # tokens; smaller budgets are refused, except 0 if `off`
+    most: int = 0  # tokens; 0 if the models take no budget
+    off: bool = True  # whether thinking can be turned off
 
 
-# The last one that fits counts. A family's rule holds within its generation only: what the next
-# one will leave out, nobody knows.
+# The last rule that matches applies. A rule with a family applies to its own generation only, since
+# the limits of a family may change with the next.
 _RULES = (
     _Rule((0, 0), ""),
     _Rule((2, 5), "", most=24576),
@@ -53,36 +53,37 @@ _RULES = (
 )
 _NEWEST = next(rule for rule in reversed(_RULES) if not rule.family)
 
-# Compiled when the first wish comes: not everybody has one.
+# A string, since not every program sets thinking: `re` compiles and caches it when needed.
 _GENERATION = r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])(?:-(flash-lite|pro)\b)?"
 
 
 def thinking_config(
     model: str, thinking: Thinking | None, *, thoughts: bool | None
 ) -> ThinkingConfig:
-    """Return what to send for a wish.
+    """Return the thinking config for a setting.
 
     Args:
         model: The model's name, with or without ``models/``.
-        thinking: A level, "off", "dynamic" (the model decides) or tokens; None sends neither.
-        thoughts: Whether summaries of the thinking shall come.
+        thinking: A level, "off", "dynamic" (the model decides), a number of tokens, or None for
+            the model's default.
+        thoughts: Whether to return summaries of the thinking.
 
     Raises:
-        ConfigurationError: The model cannot do that; the message says what it can.
+        ConfigurationError: The model does not support it; the message says what it supports.
     """
     rule = _rule(model)
-    if not _is_wish(thinking):
-        raise ConfigurationError(
-            f"thinking={thinking!r}: give {', '.join(map(repr, _WISHES))} or a number of tokens"
-        )
+    if not _is_valid(thinking):
+        names = ", ".join(map(repr, _NAMES))
+        raise ConfigurationError(f"thinking={thinking!r} must be {names} or a number of tokens")
     if thinking in ("off", 0) and thoughts:
-        raise ConfigurationError("thoughts=True wants summaries of what thinking='off' leaves out")
+        raise ConfigurationError("thoughts=True cannot be combined with thinking='off'")
     if rule.levels:
         config = _as_level(thinking, rule, model)
     elif rule.most:
         config = _as_budget(thinking, rule, model)
     elif thoughts or thinking not in (None, "off", 0):
-        raise _impossible("thoughts=True" if thoughts else f"thinking={thinking!r}", rule, model)
+        setting = "thoughts=True" if thoughts else f"thinking={thinking!r}"
+        raise _unsupported(setting, rule, model)
     else:
         return ThinkingConfig()
     config.include_thoughts = thoughts
@@ -93,31 +94,31 @@ def check_thinking_config(config: Mapping[str, Any]) -> None:
     """Check a ``thinkingConfig`` in wire form.
 
     Raises:
-        ConfigurationError: It has a level and a budget, which no model takes.
+        ConfigurationError: It has both a level and a budget, which no model supports.
     """
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
     if level is not None and budget is not None:
         raise ConfigurationError(
-            f"thinkingLevel={level!r} and thinkingBudget={budget!r} exclude each other: give a"
-            " level to Gemini 3 and later, a budget to Gemini 2.5"
+            f"thinkingLevel={level!r} and thinkingBudget={budget!r} exclude each other: use a"
+            " level for Gemini 3 and later, a budget for Gemini 2.5"
         )
 
 
 def mismatch(model: str, config: Mapping[str, Any]) -> str | None:
-    """Return what in a ``thinkingConfig`` in wire form does not go with the model's name."""
+    """Return why a ``thinkingConfig`` in wire form does not fit the model, or None if it does."""
     rule = _rule(model)
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
     if level is not None and str(level).lower() not in rule.levels:
-        return f"thinkingLevel={level!r} does not fit {model!r}: it takes {_possible(rule)}"
+        return f"thinkingLevel={level!r} does not fit {model!r}: it takes {_supported(rule)}"
     if budget is not None and not _fits(budget, rule):
-        return f"thinkingBudget={budget!r} does not fit {model!r}: it takes {_possible(rule)}"
+        return f"thinkingBudget={budget!r} does not fit {model!r}: it takes {_supported(rule)}"
     return None
 
 
-def _is_wish(thinking: object) -> bool:
+def _is_valid(thinking: object) -> bool:
     if isinstance(thinking, int) and not isinstance(thinking, bool):
         return thinking >= _DYNAMIC
-    return thinking is None or (isinstance(thinking, str) and thinking in _WISHES)
+    return thinking is None or (isinstance(thinking, str) and thinking in _NAMES)
 
 
 def _rule(model: str) -> _Rule:
@@ -134,10 +135,10 @@ def _rule(model: str) -> _Rule:
 
 
 def _as_level(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingConfig:
-    if thinking in (None, "dynamic", _DYNAMIC):  # what the model does when it is told nothing
+    if thinking in (None, "dynamic", _DYNAMIC):  # the model's default
         return ThinkingConfig()
     if thinking not in rule.levels:
-        raise _impossible(f"thinking={thinking!r}", rule, model)
+        raise _unsupported(f"thinking={thinking!r}", rule, model)
     return ThinkingConfig(thinking_level=str(thinking).upper())
 
 
@@ -145,7 +146,7 @@ def _as_budget(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingCo
     budgets = {"off": 0, "dynamic": _DYNAMIC, **_BUDGETS}
     budget = budgets[thinking] if isinstance(thinking, str) else thinking
     if budget is not None and not _fits(budget, rule):
-        raise _impossible(f"thinking={thinking!r}", rule, model)
+        raise _unsupported(f"thinking={thinking!r}", rule, model)
     return ThinkingConfig(thinking_budget=budget)
 
 
@@ -157,11 +158,11 @@ def _fits(budget: object, rule: _Rule) -> bool:
     return budget == _DYNAMIC or max(1, rule.least) <= budget <= rule.most
 
 
-def _impossible(wish: str, rule: _Rule, model: str) -> ConfigurationError:
-    return ConfigurationError(f"{model!r} cannot do {wish}: it takes {_possible(rule)}")
+def _unsupported(setting: str, rule: _Rule, model: str) -> ConfigurationError:
+    return ConfigurationError(f"{model!r} does not support {setting}: it takes {_supported(rule)}")
 
 
-def _possible(rule: _Rule) -> str:
+def _supported(rule: _Rule) -> str:
     if rule.levels:
         return ", ".join(map(repr, rule.levels)) + " or 'dynamic'"
     if not rule.most:

@@ -1,1 +1,1 @@
-"""Bytes become events, chunks and one final response. Pure: no I/O, no clock, no random numbers."""
+"""Turns bytes into events, chunks and one final response. Pure: no I/O, clock or random numbers."""

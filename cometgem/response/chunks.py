@@ -1,8 +1,8 @@
-"""Body bytes become chunks: the event stream, the JSON in it, and errors that came in-band.
+"""Decodes a response body into chunks: the event stream, the JSON in it, and in-band errors.
 
-Looks at what stands outside the protocol, too: a body that is one JSON document or an array of
-them (a proxy dropped ``alt=sse``), a bare JSON error after good events, an HTML page. The
-content type is only a hint; the first bytes decide.
+Bodies outside the protocol are handled, too: a single JSON document or an array of them (a proxy
+dropped ``alt=sse``), a bare JSON error after good events, an HTML page. The content type is only
+a hint; the first bytes decide.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ _PAGE = 1024
 
 
 class ChunkDecoder:
-    """Turns one response body into chunks.
+    """Decodes one response body into chunks.
 
     Args:
-        max_event_size: Bytes that one event, or a body that is no event stream, may hold.
-        headers: The response headers; an error takes its request id from them.
+        max_event_size: The maximum size of one event, or of a body that is not an event
+            stream, in bytes.
+        headers: The response headers; errors take their request id from them.
 
     Attributes:
-        single: Whether the body was one JSON document: no stream, so nothing can be missing.
+        single: Whether the body was a single JSON document, which needs no finish reason.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class ChunkDecoder:
         self._sse = SSEDecoder(max_event_size)
         self._max = max_event_size
         self._headers = headers or {}
-        self._sniffing = True  # until the first telling byte
-        self._document: list[bytes] | None = None  # pieces of a body that is no event stream
+        self._sniffing = True  # until the first byte that is not blank
+        self._document: list[bytes] | None = None  # pieces of a body that is not an event stream
         self._document_size = 0
         self._seen_event = False
         self._unknown_seen = 0
@@ -53,12 +54,12 @@ class ChunkDecoder:
     def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
         """Take the next bytes of the body and yield the chunks that they complete.
 
-        Exhaust it before the next call; the error of an event is raised in its place, after the
+        Exhaust the iterator before the next call. The error of an event is raised after the
         chunks before it.
 
         Raises:
-            APIStatusError: An error came as an event, or as bare JSON after the events.
-            ResponseDecodeError: An event holds something else than a response.
+            APIStatusError: An error arrived as an event, or as bare JSON after the events.
+            ResponseDecodeError: An event is not a response.
             EventTooLargeError: An event is over the limit.
         """
         if self._sniffing:
@@ -75,11 +76,11 @@ class ChunkDecoder:
             self._check_unknown()
 
     def close(self) -> Iterator[GenerateContentResponse]:
-        """Tell that the body has ended and yield the chunks that were still held back.
+        """End the body and yield the chunks that were still incomplete.
 
         Raises:
-            StreamTruncatedError: The body ends in the middle of a chunk.
-            APIStatusError, ResponseDecodeError, EventTooLargeError: As ``feed``.
+            StreamTruncatedError: The body ended in the middle of a chunk.
+            APIStatusError, ResponseDecodeError, EventTooLargeError: As in ``feed``.
         """
         if self._document is not None:
             yield from self._read_document(b"".join(self._document))
@@ -90,7 +91,7 @@ class ChunkDecoder:
         self._check_unknown(at_end=True)
 
     def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
-        """Return the chunk in an event, or None where it carries none."""
+        """Return the chunk in an event, or None for a keep-alive."""
         data = event.data
         if event.event == "error":
             raise event_failure(find_error(parse_json(data)), data, self._headers)
@@ -112,7 +113,7 @@ class ChunkDecoder:
         return chunk
 
     def _decode_last(self, event: ServerSentEvent) -> GenerateContentResponse | None:
-        """Decode what the end of the body may have cut."""
+        """Decode an event that the end of the body may have cut off."""
         try:
             return self._decode(event)
         except ResponseDecodeError as error:
@@ -121,7 +122,7 @@ class ChunkDecoder:
             raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
 
     def _sniff(self, data: bytes) -> None:
-        """Decide by the first telling byte what the body is; blanks are harmless to either."""
+        """Tell a document from an event stream by its first byte that is not blank."""
         if first := data.lstrip(_BLANK)[:1]:
             self._sniffing = False
             if first in b"{[<":
@@ -138,7 +139,7 @@ class ChunkDecoder:
 
     def _read_page(self, body: bytes) -> None:
         page = excerpt(body.lstrip(_BLANK))
-        raise ResponseDecodeError("an HTML page came instead of chunks", excerpt=page)
+        raise ResponseDecodeError("the server sent an HTML page instead of chunks", excerpt=page)
 
     def _read_document(self, body: bytes) -> Iterator[GenerateContentResponse]:
         body = body.strip(_BLANK)
@@ -165,7 +166,7 @@ class ChunkDecoder:
             at = end
 
     def _check_unknown(self, *, at_end: bool = False) -> None:
-        """Raise the bare JSON error that a proxy wrote between or after the events."""
+        """Raise a bare JSON error that a proxy wrote between or after the events."""
         unknown = self._sse.unknown
         if len(unknown) == self._unknown_seen and not at_end:
             return
@@ -176,7 +177,7 @@ class ChunkDecoder:
             if (error := find_error(parse_json(body))) is not None:
                 raise event_failure(error, body, self._headers)
         if at_end and not self._seen_event and (body := b"\n".join(unknown).strip(_BLANK)):
-            raise ResponseDecodeError("the body is no event stream", excerpt=excerpt(body))
+            raise ResponseDecodeError("the body is not an event stream", excerpt=excerpt(body))
 
 
 def is_empty(chunk: GenerateContentResponse) -> bool:
@@ -191,7 +192,7 @@ def is_empty(chunk: GenerateContentResponse) -> bool:
 
 
 def _is_keepalive(data: bytes) -> bool:
-    """``[DONE]``, an empty or null event, or a keep-alive comment that was wrapped as data."""
+    """Whether it is ``[DONE]``, empty, null, or a keep-alive comment wrapped as data."""
     word = data.strip().lower()
     return word in (b"", b"null", b"[done]") or word.startswith(b":")
 

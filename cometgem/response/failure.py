@@ -1,6 +1,6 @@
-"""Status, headers and body of a failure become the right exception.
+"""Builds the right exception from the status, headers and body of an error response.
 
-Reads every shape that is known: Google's ``{"error": {code, message, status, details}}`` (also
+Reads every known shape: Google's ``{"error": {code, message, status, details}}`` (also
 as a list of one), the gateway's ``{"error": {message, type, param, code}}``, the bare
 ``{"code", "message"}``, HTML, text and nothing.
 """
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ERROR_BODY", "event_failure", "find_error", "request_id", "status_failure"]
 
-# Enough for every error seen; more of it would only fill logs.
+# Enough for every error seen so far; more would only fill logs.
 MAX_ERROR_BODY = 64 * 1024
 
 _EXCERPT = 200
 
-# Deeper details than any seen: to copy or pickle them could end in a RecursionError.
+# No real details are this deep, and copying deeper ones could end in a RecursionError.
 _MAX_DEPTH = 64
 
 _CLASSES: dict[int, type[APIStatusError]] = {
@@ -62,7 +62,7 @@ _GOOGLE_STATUS = {
     "UNAVAILABLE": 503,
 }
 
-# The statuses that the gateway answers with when these codes come outside a stream.
+# The HTTP status that the gateway sends with each of these codes outside a stream.
 _GATEWAY_STATUS = {
     "invalid_api_key": 401,
     "insufficient_user_quota": 403,
@@ -71,7 +71,7 @@ _GATEWAY_STATUS = {
 }
 
 _REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
-# Bounded: what a server sends must not make the search slow.
+# Bounded, so that a hostile body cannot make the search slow.
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
 _SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*")
 
@@ -79,13 +79,13 @@ _SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*")
 def status_failure(
     status: int, headers: Mapping[str, str], body: bytes, *, now: float
 ) -> APIStatusError:
-    """Build the exception for an answer whose status is no success.
+    """Build the exception for a response whose status is not 2xx.
 
     Args:
         status: The HTTP status.
         headers: The response headers, case-insensitive.
-        body: The body, or the start of it.
-        now: Seconds since the epoch, to read a ``Retry-After`` date.
+        body: The body, or its beginning.
+        now: The current time in seconds since the epoch, to interpret a ``Retry-After`` date.
     """
     return _failure(find_error(parse_json(body)), body, headers, status=status, now=now)
 
@@ -93,10 +93,10 @@ def status_failure(
 def event_failure(
     error: Mapping[str, Any] | None, body: bytes, headers: Mapping[str, str]
 ) -> APIStatusError:
-    """Build the exception for an error that arrived inside a response that began well.
+    """Build the exception for an error inside a response whose status was 2xx.
 
     Args:
-        error: What ``find_error`` found, or None where the event is no JSON.
+        error: The result of ``find_error``; None if the event is not JSON.
         body: The event's data.
         headers: The response headers, case-insensitive.
     """
@@ -104,7 +104,7 @@ def event_failure(
 
 
 def find_error(document: object) -> dict[str, Any] | None:
-    """Return the error object that a JSON document holds, in any known shape, or None."""
+    """Return the error object in a JSON document, in any known shape, or None."""
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if not isinstance(document, dict):
@@ -114,14 +114,14 @@ def find_error(document: object) -> dict[str, Any] | None:
             return error
         case str() as message if message:
             return {**document, "message": message}
-        case other if other:  # true or a number: the keys beside it say what
+        case other if other:  # true or a number: the message is in the keys beside it
             return document
     bare = isinstance(document.get("message"), str) and "code" in document
     return document if bare else None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the gateway's id of a request, from its headers."""
+    """Return the gateway's request id from the response headers, or None."""
     return headers.get("x-cometapi-request-id") or headers.get("x-request-id") or None
 
 
@@ -162,7 +162,7 @@ def _code(error: Mapping[str, Any]) -> str | None:
 
 
 def _implied_status(error: Mapping[str, Any]) -> int:
-    """Read the HTTP status that an error would have had outside a stream; 500 if unknown."""
+    """Return the HTTP status the error would have had outside a stream; 500 if unknown."""
     for key in ("code", "status"):
         value = error.get(key)
         text = str(value) if isinstance(value, (str, int)) else ""
@@ -189,7 +189,7 @@ def _header_seconds(header: str, now: float | None) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(header)
-        # Its oldest form names no zone: RFC 9110 5.6.7 says that all of them are in GMT.
+        # The asctime format has no time zone; RFC 9110 5.6.7: all dates are in GMT.
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
@@ -201,12 +201,12 @@ def _duration(text: object) -> float | None:
 
 
 def _describe(status: int, body: bytes) -> str:
-    """Say what an answer without a message of its own was."""
+    """Describe an error response that has no message of its own."""
     start = body.strip()[:_EXCERPT]
     if start.startswith(b"<"):
         title = _TITLE.search(body)
         name = title[1].strip().decode("utf-8", "replace") if title else ""
-        return f"an HTML page came instead of JSON{f': {name}' if name else ''}"
+        return f"the server sent an HTML page instead of JSON{f': {name}' if name else ''}"
     if start:
         return start.decode("utf-8", "replace")
     try:
@@ -226,6 +226,6 @@ def _list(value: object) -> list[Any]:
 
 
 def _is_within(value: object, depth: int) -> bool:
-    """Whether lists and objects are nested no deeper."""
+    """Whether lists and objects are nested at most this deep."""
     items = value.values() if isinstance(value, dict) else _list(value)
     return not items or (depth > 0 and all(_is_within(item, depth - 1) for item in items))

@@ -1,8 +1,7 @@
-"""JSON as sloppy servers send it becomes JSON as the types want it.
+"""Repairs JSON from sloppy servers so that it fits the types.
 
-What they are known to get wrong: null for an empty list or object, numbers in strings, URL-safe
-or unpadded base64. Only payloads that fail the strict decoder come here, and only they pay for
-the import.
+Known mistakes are null for an empty list or object, numbers in strings, and URL-safe or unpadded
+base64. Only payloads that fail the strict decoder come here, and only they pay for the import.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ _URL_SAFE = str.maketrans("-_", "+/", " \r\n\t=")
 
 
 def mend(document: object, struct: type) -> Any:
-    """Return the document in the shape of the struct, as far as it can be brought there.
+    """Return the document, repaired as far as possible to fit the struct.
 
-    What is the sender's own JSON, such as the ``args`` of a call, is left as it is, with its nulls.
+    Free-form JSON, such as the ``args`` of a call, is left unchanged, including nulls.
     """
     return _mend(document, _type_info(struct))
 
@@ -31,7 +30,7 @@ _type_info = cache(inspect.type_info)
 def _mend(value: Any, kind: inspect.Type) -> Any:
     match kind, value:
         case inspect.UnionType(), _ if value is not None:
-            return _mend(value, next(one for one in kind.types if not _takes_none(one)))
+            return _mend(value, next(member for member in kind.types if not _takes_none(member)))
         case inspect.StructType(), dict():
             kinds = {field.encode_name: field.type for field in kind.fields}
             return {
@@ -56,16 +55,16 @@ def _takes_none(kind: inspect.Type) -> bool:
 
 
 def _number(value: str | float) -> float | str:
-    """Return the number that a string holds, and a whole number as an int: 3.0 tokens are 3."""
+    """Return the number in a string, and integral floats as int: 3.0 tokens are 3."""
     try:
-        return int(value) if isinstance(value, str) else _whole(value)
+        return int(value) if isinstance(value, str) else _integral_as_int(value)
     except ValueError:
         pass
     try:
-        return _whole(float(value))
+        return _integral_as_int(float(value))
     except ValueError:
         return value
 
 
-def _whole(number: float) -> float:
+def _integral_as_int(number: float) -> float:
     return int(number) if number.is_integer() else number

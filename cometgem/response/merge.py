@@ -1,7 +1,7 @@
-"""Chunks become one final response. No I/O; no chunk is kept, and none is changed.
+"""Merges chunks into one final response. No chunk is kept or changed.
 
-``add`` costs as much as the chunk is long. Text is kept in pieces and joined when asked for.
-What each field does is the table in ``docs/merging.md``; the code below is that table.
+The cost of ``add`` is linear in the size of the chunk. Text is kept in pieces and joined on
+demand. The table in ``docs/merging.md`` describes how each field is merged; this is its code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["ResponseMerger"]
 
 _S = TypeVar("_S", bound=Struct)
 
-# Every chunk has a usage: merging them one by one would cost more than decoding the chunk.
+# Every chunk has usage metadata; merging it one by one would cost more than decoding the chunk.
 _USAGES_AT_ONCE = 64
 
 _NO_GROUNDING = GroundingMetadata()
@@ -45,7 +45,7 @@ class ResponseMerger:
     """Merges the chunks of one stream.
 
     Attributes:
-        chunks: How many chunks were added.
+        chunks: How many chunks have been added.
     """
 
     def __init__(self) -> None:
@@ -60,13 +60,13 @@ class ResponseMerger:
 
     @property
     def finished(self) -> bool:
-        """Whether a finishReason or a blockReason has come; more may still follow."""
+        """Whether a finishReason or blockReason has arrived; more chunks may still follow."""
         if self._feedback is not None and self._feedback.block_reason:
             return True
         return any(candidate.finish_reason for candidate in self._candidates.values())
 
     def add(self, chunk: GenerateContentResponse) -> None:
-        """Take the next chunk of the stream."""
+        """Add the next chunk of the stream."""
         self.chunks += 1
         for candidate in chunk.candidates:
             merger = self._candidates.get(candidate.index)
@@ -100,7 +100,7 @@ class ResponseMerger:
         )
 
     def _fold_usages(self) -> None:
-        """Keep of each field the last that was set, and of all usages one."""
+        """Merge all usage metadata into one; the last value that is set wins in each field."""
         if len(self._usages) < 2:  # noqa: PLR2004
             return
         columns = zip(*map(astuple, self._usages), strict=True)
@@ -183,7 +183,7 @@ class _CandidateMerger:
             self._ratings[rating.category] = replace(rating, blocked=True) if sticks else rating
 
     def _add_logprobs(self, new: LogprobsResult) -> None:
-        """Extend in place: a copy for each chunk would cost the square of the stream."""
+        """Extend in place, since a copy per chunk would make the total cost quadratic."""
         old = self._logprobs
         if old is None:
             self._logprobs = _copy_logprobs(new)
@@ -195,7 +195,7 @@ class _CandidateMerger:
 
 
 class _PartsMerger:
-    """The parts of one candidate, in order: finished ones, then a text that may still grow."""
+    """The parts of one candidate, in order: finished parts, then text that may still grow."""
 
     def __init__(self) -> None:
         self._done: list[Part | CallMerger] = []
@@ -248,7 +248,7 @@ class _PartsMerger:
 
 
 def _overlay(under: _S, over: _S) -> _S:
-    """Return ``under`` with every field that ``over`` has set."""
+    """Return ``under``, overridden by every field that is set in ``over``."""
     fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
     return replace(under, **{name: value for name, value in fields if value not in (None, [])})
 

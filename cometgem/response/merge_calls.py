@@ -1,7 +1,7 @@
-"""A function call that is streamed in pieces becomes one call.
+"""Merges a function call that is streamed in pieces into one call.
 
 Vertex-backed channels send a call with ``willContinue``, then its arguments as ``partialArgs``,
-each a value with its place as a JSON path, then an end without ``willContinue``.
+each a value with a JSON path, then a final piece without ``willContinue``.
 https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling
 """
 
@@ -21,12 +21,12 @@ __all__ = ["CallMerger"]
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
-# Deeper than any schema, and shallow enough to walk.
+# Deeper than any schema, but safe for recursion.
 _MAX_STEPS = 64
 
 
 class CallMerger:
-    """One call in the making; ``open`` until the piece without ``willContinue`` has come."""
+    """An incomplete call; ``open`` until the piece without ``willContinue`` has arrived."""
 
     def __init__(self, part: Part, call: FunctionCall) -> None:
         self.open: bool = True
@@ -41,13 +41,13 @@ class CallMerger:
         return bool(call.will_continue or call.partial_args)
 
     def continues(self, call: FunctionCall) -> bool:
-        """Whether a call that comes later is a piece of this one."""
+        """Whether a later call is another piece of this one."""
         if call.id and self._call.id:
             return call.id == self._call.id
         return not call.name or (call.name == self._call.name and not call.args)
 
     def add(self, part: Part, call: FunctionCall) -> None:
-        """Take the next piece; the first signature and id stay."""
+        """Add the next piece; the first signature and id are kept."""
         self._args |= _editable(call.args)
         for arg in call.partial_args:
             self._set(arg)
@@ -58,7 +58,7 @@ class CallMerger:
         self.open = bool(call.will_continue)
 
     def part(self) -> Part:
-        """Return the call as far as it has come; an unfinished one has ``will_continue`` set."""
+        """Return the call so far; ``will_continue`` is set if it is incomplete."""
         call = replace(
             self._call,
             args=_plain(self._args),
@@ -88,12 +88,12 @@ class CallMerger:
             text.append(arg.string_value)
         elif arg.null_value is not UNSET:
             node[last] = None
-        else:  # a string that has only been announced, or the end of a value
+        else:  # the start of a string without text yet, or the end of a value
             node.setdefault(last, "")
 
 
 class _Items(dict[int, Any]):
-    """A list in the making: an index may come before the ones below it, however large it is."""
+    """An incomplete list; indices may arrive out of order and may be large."""
 
 
 class _Text(list[str]):
@@ -101,7 +101,10 @@ class _Text(list[str]):
 
 
 def _steps(path: str) -> list[str | int]:
-    """Split ``$.stops[0].name``; what is no such path is one key, so that no value is lost."""
+    """Split a path such as ``$.stops[0].name``.
+
+    Anything that is not such a path is returned as a single key, so that no value is lost.
+    """
     steps: list[str | int] = []
     at = 1 if path.startswith("$") else 0
     while match := _STEP.match(path, at):
@@ -113,7 +116,7 @@ def _steps(path: str) -> list[str | int]:
 
 
 def _editable(value: Any, depth: int = 0) -> Any:
-    if depth > _MAX_STEPS:  # no path leads there
+    if depth > _MAX_STEPS:  # no path reaches this deep
         return value
     if isinstance(value, dict):
         return {key: _editable(item, depth + 1) for key, item in value.items()}

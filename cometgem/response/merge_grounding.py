@@ -1,7 +1,7 @@
-"""Grounding metadata of several chunks becomes one.
+"""Merges the grounding metadata of several chunks.
 
-Some servers repeat all of it with every chunk and some send only what is new. Supports point at
-chunks by index, so the two move together.
+Some servers repeat everything with every chunk, others send only what is new. Supports refer to
+grounding chunks by index, so the indices are shifted along with the chunks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _T = TypeVar("_T")
 
 
 def merge_grounding(old: GroundingMetadata | None, new: GroundingMetadata) -> GroundingMetadata:
-    """Return both as one; neither is changed.
+    """Return both merged; neither is changed.
 
-    Each field is the last that was not empty. Chunks and supports are replaced where the old
-    ones are a prefix of the new, else the new ones are appended, with the indices shifted.
+    In each field, the last value that is not empty wins. Chunks and supports are replaced if the
+    old ones are a prefix of the new; otherwise the new ones are appended with shifted indices.
     """
     if old is None:
         return new

@@ -1,9 +1,9 @@
-"""The event stream of the WHATWG (HTML 9.2.5 and 9.2.6), incremental, bytes in, events out.
+"""Server-sent events (WHATWG HTML 9.2.5 and 9.2.6), incremental: bytes in, events out.
 
-Laws: no I/O and no JSON here. The events do not depend on how the bytes were cut, and each byte
-is looked at a fixed number of times, however long a line grows. One deliberate difference to the
-standard: ``close()`` hands out an event whose last blank line never came, since gateways, and
-even Google's recorded bodies, leave it out.
+Laws: no I/O and no JSON here. The events do not depend on how the bytes were split into reads,
+and each byte is scanned a fixed number of times, however long a line grows. One deliberate
+deviation from the standard: ``close()`` returns an event whose final blank line is missing, since
+gateways, and even Google's recorded bodies, leave it out.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from cometgem.errors import EventTooLargeError
 
 __all__ = ["MAX_EVENT_SIZE", "SSEDecoder", "ServerSentEvent"]
 
-# A 4K picture is one line of about 30 MB as base64.
+# A 4K image in base64 is a single line of about 30 MB.
 MAX_EVENT_SIZE = 64 * 1024 * 1024
 
-# An error report in the middle of a stream is shorter than this.
+# Longer than any error report in the middle of a stream.
 _MAX_UNKNOWN = 64 * 1024
 
 _BOM = b"\xef\xbb\xbf"
@@ -30,10 +30,10 @@ class ServerSentEvent(Struct, gc=False):
     """One event of the stream.
 
     Attributes:
-        data: The data lines, joined by LF; UTF-8, not checked.
-        event: The event's type, or None where the stream named none.
-        id: The last id that the stream set, or None.
-        retry: Milliseconds, if a line of this event said so.
+        data: The data lines, joined by LF; not checked for valid UTF-8.
+        event: The event type, or None if the stream set none.
+        id: The last event id that the stream set, or None.
+        retry: The reconnection time in milliseconds, if this event set one.
     """
 
     data: bytes
@@ -43,13 +43,13 @@ class ServerSentEvent(Struct, gc=False):
 
 
 class SSEDecoder:
-    """Cuts a body into events.
+    """Splits a body into events.
 
     Args:
-        max_event_size: Bytes of data that one event may hold.
+        max_event_size: The maximum size of the data of one event, in bytes.
 
     Attributes:
-        unknown: Lines of no known field, up to 64 KiB of them. The standard ignores them; a
+        unknown: Lines without a known field, up to 64 KiB. The standard ignores them, but a
             proxy's bare error report ends up here.
     """
 
@@ -57,11 +57,11 @@ class SSEDecoder:
         self.unknown: list[bytes] = []
         self._unknown_size = 0
         self._max = max_event_size
-        self._head: bytes | None = b""  # what may still become a BOM; None once past it
+        self._head: bytes | None = b""  # the possible start of a BOM; None once past it
         self._after_cr = False
-        self._line: list[bytes] = []  # pieces of the line whose end has not come
+        self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
-        self._data: list[bytes] = []  # data lines of the event whose end has not come
+        self._data: list[bytes] = []  # data lines of the unfinished event
         self._data_size = 0
         self._event: str | None = None
         self._id: str | None = None
@@ -73,7 +73,7 @@ class SSEDecoder:
 
         Raises:
             EventTooLargeError: An event is over the limit. Events before it are returned first,
-                the error comes with the next call.
+                and the error is raised by the next call.
         """
         if self._too_large:
             raise EventTooLargeError(self._too_large, self._max)
@@ -82,7 +82,7 @@ class SSEDecoder:
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
-        if (body := self._whole(data)) is not None:
+        if (body := self._single_event_data(data)) is not None:
             return [ServerSentEvent(body, None, self._id)]
         events: list[ServerSentEvent] = []
         try:
@@ -94,7 +94,7 @@ class SSEDecoder:
         return events
 
     def close(self) -> list[ServerSentEvent]:
-        """Tell that the body has ended and return the event that was not finished, if any.
+        """End the body and return the unfinished event, if any.
 
         Raises:
             EventTooLargeError: The event is over the limit.
@@ -102,10 +102,10 @@ class SSEDecoder:
         held, self._head = self._head, None
         return self.feed((held or b"") + b"\n\n")
 
-    def _whole(self, data: bytes) -> bytes | None:
-        """Return the data of a read that is just one event of one line, or None.
+    def _single_event_data(self, data: bytes) -> bytes | None:
+        """Return the data of a read that is exactly one event of one line, or None.
 
-        Most servers flush event by event, so most reads are; the long way takes twice the time.
+        Most reads are, since most servers flush each event; the general path takes twice as long.
         """
         if not data.startswith(b"data: ") or self._line or self._data or self._event:
             return None
@@ -124,9 +124,9 @@ class SSEDecoder:
         if not data:
             return
         if self._line and data.find(b"\n") < 0 and data.find(b"\r") < 0:
-            self._hold(data)  # the middle of a picture: splitlines() would copy it
+            self._hold(data)  # the middle of an image: splitlines() would copy it
             return
-        # On bytes, splitlines() knows CR, LF and CRLF and nothing else, just as the standard.
+        # On bytes, splitlines() splits at CR, LF and CRLF only, as the standard requires.
         lines = data.splitlines()
         self._after_cr = data.endswith(b"\r")
         rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
@@ -138,11 +138,11 @@ class SSEDecoder:
             self._hold(rest)
 
     def _end_line(self, lines: list[bytes]) -> None:
-        """Take the line whose start is held, and whose rest is the first of the lines."""
+        """Complete the unfinished line, whose end is the first of the lines."""
         pieces = [*self._line, lines[0]]
         self._line.clear()
         self._line_size = 0
-        if pieces[0].startswith(b"data: "):  # cut off before a picture is joined, not after
+        if pieces[0].startswith(b"data: "):  # removed before joining, to copy an image only once
             pieces[0] = pieces[0][_LONGEST_PREFIX:]
             del lines[0]
             self._add(b"".join(pieces))
@@ -198,7 +198,7 @@ class SSEDecoder:
                     self.unknown.append(line)
 
     def _hold(self, piece: bytes) -> None:
-        """Keep the start of a line until its end comes; of a comment the colon is enough."""
+        """Keep the start of an unfinished line; of a comment, only the colon."""
         if self._line and self._line[0][:1] == b":":
             return
         self._line.append(piece)

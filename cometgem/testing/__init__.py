@@ -1,4 +1,4 @@
-"""A real local server to test against: scripted replies, a journal of requests, every fault."""
+"""A real local server to test against: scripted replies, recorded requests, every fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        # Late: pytest imports this package, for its plugin, in every run of every user.
+        # Imported on first use, since pytest imports this package, for its plugin, in every run.
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

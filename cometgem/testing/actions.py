@@ -1,4 +1,4 @@
-"""What the server does, one thing after the other. No I/O: the server performs it."""
+"""A reply as a sequence of actions. No I/O: the server performs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Action", "Bytes", "Head", "Item", "Wait", "Write", "actions", "ping"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Send status and headers. Without a `length` in bytes the body is sent chunked."""
+    """Send status and headers. Without a `length` in bytes, the body is sent chunked."""
 
     status: int
     headers: dict[str, str]
@@ -28,7 +28,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write and flush. So many `chunks` of the reply end in these bytes."""
+    """Write and flush. `chunks` counts the chunks of the reply that end in these bytes."""
 
     data: bytes
     chunks: int
@@ -36,7 +36,7 @@ class Write:
 
 @dataclass(slots=True)
 class Wait:
-    """Wait so many seconds, None for good; where `resumable`, note whether it was resumed."""
+    """Wait for some seconds, or forever if None. A `resumable` wait ends early when resumed."""
 
     seconds: float | None
     resumable: bool = False
@@ -45,7 +45,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """Body bytes before compression and cutting. So many `chunks` end in them."""
+    """Body bytes before compression and cutting. `chunks` counts the chunks that end in them."""
 
     data: bytes
     chunks: int = 0
@@ -56,7 +56,7 @@ Item: TypeAlias = Bytes | Pause | Stall | Reset
 
 
 def actions(items: Iterable[Item], reply: Reply, framing: Framing) -> Iterator[Action]:
-    """Compress and cut the body, and keep the line alive while it waits."""
+    """Compress and cut the body, and send pings while it waits."""
     body = _Body(reply)
     for item in items:
         match item:
@@ -85,12 +85,12 @@ def actions(items: Iterable[Item], reply: Reply, framing: Framing) -> Iterator[A
 
 
 def ping(framing: Framing) -> bytes:
-    """Return a keep-alive line with a blank one after it."""
+    """Return a keep-alive line followed by a blank line."""
     return f"{framing.ping}{framing.newline * 2}".encode()
 
 
 class _Body:
-    """Body bytes on their way out: compressed per addition, cut where the reply says."""
+    """The outgoing body, compressed per addition and cut where the reply says."""
 
     def __init__(self, reply: Reply) -> None:
         self._gzip = zlib.compressobj(wbits=31) if reply.compressed else None

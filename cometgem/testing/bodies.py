@@ -1,4 +1,4 @@
-"""JSON in wire form: streamed function calls, and errors in each dialect."""
+"""JSON in wire form: streamed function calls, and errors in every dialect."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ JSONObject: TypeAlias = dict[str, Any]
 
 
 class ErrorFields(TypedDict, total=False):
-    """What error bodies differ in.
+    """The fields of an error body.
 
     Attributes:
-        code: The gateway's `code` (string, number or None) or Google's `status` word. By default
-            the one that goes with the HTTP status.
-        message: For people.
-        dialect: "gateway" (the default), "google", or "bare": no `error` around it.
-        retry_delay: Google's RetryInfo, seconds.
-        request_id: Put at the end of the message.
+        code: The gateway's `code` (string, number or None) or Google's `status` word. Defaults to
+            the one for the HTTP status.
+        message: The message.
+        dialect: "gateway" (the default), "google", or "bare", which has no `error` around it.
+        retry_delay: The delay of Google's RetryInfo, in seconds.
+        request_id: Added to the end of the message.
     """
 
     code: str | int | None
@@ -33,7 +33,7 @@ class ErrorFields(TypedDict, total=False):
 
 
 # Only codes that do not change what a status means: 500 `invalid_request` and 503
-# `model_not_found` are permanent, a plain 500 or 503 is not.
+# `model_not_found` are permanent errors, while a plain 500 or 503 is worth a retry.
 _GATEWAY_CODES = {
     401: "invalid_api_key",
     403: "insufficient_user_quota",
@@ -52,7 +52,7 @@ _GOOGLE_WORDS = {
 
 
 def dumps(body: object, *, indent: int | None = None) -> bytes:
-    """Return the JSON, with all characters raw, so that a cut can fall inside one."""
+    """Return JSON without escapes for non-ASCII, so that a cut can fall inside a character."""
     separators = (",", ":") if indent is None else None
     return json.dumps(body, ensure_ascii=False, indent=indent, separators=separators).encode()
 
@@ -79,7 +79,7 @@ def error(status: int, fields: ErrorFields) -> JSONObject:
 
 
 def call_pieces(call: JSONObject) -> Iterator[JSONObject]:
-    """Yield one function call as Vertex streams it: a name, arguments by path, an empty end."""
+    """Yield a function call as Vertex streams it: the name, arguments by path, an empty call."""
     yield {name: value for name, value in call.items() if name != "args"} | {"willContinue": True}
     for path, value in _leaves(call.get("args", {}), "$"):
         for piece in _values(value):

@@ -1,4 +1,4 @@
-"""Connections, as far as a test wants to see or break them."""
+"""The TCP connections of the server: counted, and broken on request."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _ABORT_BY_RST = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Connections(web.Server):
-    """Counts connections, and breaks them."""
+    """Counts connections and can break them."""
 
     def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        # Cancellation tells of a client's leaving at once, not at the next write.
+        # Cancellation reports a disconnected client at once, not at the next write.
         super().__init__(handle, handler_cancellation=True, access_log=None)
         self.accepted: int = 0
         self.open: int = 0
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Count it in."""
+        """Count a new connection."""
         self.accepted += 1
         self.open += 1
         super().connection_made(handler, transport)
@@ -39,22 +39,22 @@ class Connections(web.Server):
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None
     ) -> None:
-        """Count it out."""
+        """Count a closed connection."""
         self.open -= 1
         super().connection_lost(handler, exc)
 
     def abort(self) -> None:
-        """Break them all."""
+        """Break all connections."""
         for connection in self.connections:
             if connection.transport is not None:
                 connection.transport.abort()
 
 
 def listen(port: int) -> socket.socket:
-    """Return a listening socket; raise an OSError that names the port."""
+    """Return a listening socket, or raise an OSError that names the port."""
     listener = socket.socket()
     try:
-        if os.name == "posix":  # elsewhere it would let two servers share the port
+        if os.name == "posix":  # on Windows it would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen()
@@ -66,7 +66,7 @@ def listen(port: int) -> socket.socket:
 
 
 def reset(transport: asyncio.Transport | None) -> None:
-    """Break a connection, with an RST: what is unsent is lost."""
+    """Break a connection with an RST; unsent data is lost."""
     if transport is not None:
         linger = socket.SO_LINGER
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, linger, _ABORT_BY_RST)

@@ -1,4 +1,4 @@
-"""The pytest plugin. Imported in every pytest run of every user: nothing heavy up here."""
+"""The pytest plugin. pytest imports it in every run, so slow imports are inside the fixture."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["fake_server"]
 
 @pytest.fixture
 def fake_server() -> Iterator[FakeServer]:
-    """A running `cometgem.testing.FakeServer`, new for each test."""
-    # aiohttp takes 100 ms to import: only the tests that use the fixture pay for it.
+    """A running `cometgem.testing.FakeServer`, a new one for each test."""
+    # Importing aiohttp takes 100 ms.
     from cometgem.testing.server import FakeServer  # noqa: PLC0415
 
     with FakeServer() as server:

@@ -1,4 +1,7 @@
-"""What came in and what became of it. Written by the server's thread, read from any other."""
+"""Recorded requests and the progress of their replies.
+
+Written by the thread of the server, read from any other thread.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ _T = TypeVar("_T")
 
 
 def milestone() -> Future[Any]:
-    """Return a future that waiters in other threads cannot cancel."""
+    """Return a future that waiting threads cannot cancel."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
 
 
 async def reached(future: Future[_T], timeout: float, what: str) -> _T:  # noqa: ASYNC109
-    """Await a milestone from any event loop; raise TimeoutError that names it."""
-    if future.done():  # wait_for() would not look, with a timeout of 0
+    """Await a milestone from any event loop; the TimeoutError names it."""
+    if future.done():  # with a timeout of 0, wait_for() would not check
         return future.result()
     try:
         return await asyncio.wait_for(asyncio.wrap_future(future), timeout)
@@ -36,23 +39,24 @@ async def reached(future: Future[_T], timeout: float, what: str) -> _T:  # noqa:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class RecordedRequest:
-    """One request, and how far its reply has come. It is recorded when its body is complete.
+    """One request and the progress of its reply. It is recorded when its body is complete.
 
     Attributes:
-        method: "POST", if all is well.
+        method: The HTTP method.
         operation: "generateContent" or "streamGenerateContent"; "" for any other path.
         model: The model's name, decoded, without "models/".
-        path: As it was sent, percent-encoded, without the query.
-        query: Decoded; a key in it is masked.
-        headers: Case-insensitive; keys are masked as "***".
-        auth: Which way the key came: "x-goog-api-key", "bearer" or None.
-        raw_body: The body's bytes.
-        body: The body as JSON, None if it is none.
-        request_id: Its made-up id, which the answer carries unless the script has another.
-        chunks_sent: Chunks whose last byte was handed to the socket.
-        bytes_sent: Body bytes handed to the socket, as compressed, without HTTP's own framing.
-        finished: The whole reply was sent, to its regular end.
-        gone: The client went away before that.
+        path: The path as it was sent, percent-encoded, without the query.
+        query: The decoded query; an API key in it is masked.
+        headers: The headers, case-insensitive; API keys are masked as "***".
+        auth: How the API key was sent: "x-goog-api-key", "bearer" or None.
+        raw_body: The bytes of the body.
+        body: The body as JSON, or None if it is not JSON.
+        request_id: A made-up id, which the response carries unless the script sets another.
+        chunks_sent: How many chunks were written to the socket completely.
+        bytes_sent: How many body bytes were written to the socket, after compression and without
+            the framing of HTTP.
+        finished: Whether the complete reply was sent.
+        gone: Whether the client disconnected before that.
     """
 
     method: str
@@ -73,37 +77,38 @@ class RecordedRequest:
     _done: Future[Any] = field(default_factory=milestone, repr=False)
 
     async def wait_done(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109
-        """Wait until the reply has ended, whichever way.
+        """Wait until the reply has ended, for whatever reason.
 
         Args:
-            timeout: Seconds.
+            timeout: The limit in seconds.
 
         Raises:
-            TimeoutError: It has not ended in time.
+            TimeoutError: It did not end in time.
         """
         await reached(self._done, timeout, f"the end of the reply to {self!r}")
 
     async def wait_gone(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109
-        """Wait until the client has gone away before the reply was complete.
+        """Wait until the client has disconnected before the end of the reply.
 
         Args:
-            timeout: Seconds.
+            timeout: The limit in seconds.
 
         Raises:
-            TimeoutError: The client is still there; or, at once, the reply has ended otherwise.
+            TimeoutError: The client is still connected. Raised at once if the reply has ended
+                for another reason.
         """
-        await reached(self._done, timeout, f"the client to go away from {self!r}")
+        await reached(self._done, timeout, f"the client to disconnect from {self!r}")
         if not self.gone:
-            raise TimeoutError(f"the reply ended before the client went away: {self!r}")
+            raise TimeoutError(f"the reply ended before the client disconnected: {self!r}")
 
     def join(self, timeout: float = 5.0) -> None:
-        """Block until the reply has ended: `wait_done` for tests without an event loop.
+        """Block until the reply has ended: the blocking form of `wait_done`.
 
         Args:
-            timeout: Seconds.
+            timeout: The limit in seconds.
 
         Raises:
-            TimeoutError: It has not ended in time.
+            TimeoutError: It did not end in time.
         """
         try:
             self._done.result(timeout)
@@ -111,11 +116,11 @@ class RecordedRequest:
             raise TimeoutError(f"waited {timeout:g} s for the end of {self!r}") from None
 
     def resume(self) -> None:
-        """Let the reply go on after its `then_stall()` or `silence()`; from any thread."""
+        """Continue the reply after its `then_stall()` or `silence()`. Thread-safe."""
         self._resume()
 
     def end(self, *, finished: bool = False, gone: bool = False) -> None:
-        """Note how the reply ended. Called by the server; the first call counts."""
+        """Record how the reply ended. Called by the server; later calls have no effect."""
         if not self._done.done():
             self.finished, self.gone = finished, gone
             self._done.set_result(None)

@@ -1,4 +1,4 @@
-"""A reply takes the form that the request asked for: events, a JSON array, or one JSON body."""
+"""Renders a reply in the form that was requested: events, a JSON array, or one JSON body."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ __all__ = ["render"]
 def render(
     reply: Reply, *, stream: bool, sse: bool, model: str, request_id: str
 ) -> Iterator[Action]:
-    """Yield what to do for one request.
+    """Yield the actions that answer one request.
 
     Args:
-        reply: The script.
+        reply: The scripted reply.
         stream: Whether streamGenerateContent was called.
-        sse: Whether with `alt=sse`; without it Google streams a JSON array.
-        model: What was asked for.
-        request_id: Of this request.
+        sse: Whether the query has `alt=sse`; without it, the stream is a JSON array.
+        model: The model that was asked.
+        request_id: The id of the request.
     """
     steps = list(_completed(reply, model, f"response-{request_id}"))
-    # Bytes are bytes, whatever the operation.
+    # A raw body is sent unchanged for both operations.
     is_bytes = any(isinstance(step, Raw) for step in steps) and not any(
         isinstance(step, Chunk | Error) for step in steps
     )
@@ -80,7 +80,7 @@ def render(
 
 
 def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
-    """Turn parts into chunks; give the last of them the ending, unless a fault comes after."""
+    """Turn parts into chunks; the last one gets the ending, unless a fault follows."""
     steps = reply.steps
     parts = [index for index, step in enumerate(steps) if isinstance(step, Parts)]
     last = parts[-1] if parts else 0
@@ -111,7 +111,7 @@ def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
 
 
 def _usage(steps: Iterable[Step]) -> JSONObject:
-    """Return made-up counts: 8 for the prompt, one for each chunk, thoughts apart."""
+    """Return made-up counts: 8 for the prompt, 1 per chunk; thoughts are counted separately."""
     are_thoughts = [
         all(part.get("thought") for part in step.parts) for step in steps if isinstance(step, Parts)
     ]
@@ -154,7 +154,7 @@ def _events(steps: Iterable[Step], framing: Framing) -> list[Item]:
 
 
 def _array(steps: Iterable[Step]) -> list[Item]:
-    """Write a JSON array, as Google streams without `alt=sse`."""
+    """Return a JSON array, the format that Google streams without `alt=sse`."""
     items: list[Item] = []
     before = b"["
     for step in steps:
@@ -170,9 +170,9 @@ def _array(steps: Iterable[Step]) -> list[Item]:
 
 
 def _single(steps: Sequence[Step], status: int) -> tuple[int, list[Item]]:
-    """Write one JSON body: the error, if there is one, else the chunks merged.
+    """Return one JSON body: the error if there is one, otherwise the merged chunks.
 
-    With a stall or a reset after the last chunk, half of it comes before them.
+    If a stall or a reset follows the last chunk, it happens in the middle of the body.
     """
     for step in steps:
         if isinstance(step, Error):
@@ -199,7 +199,7 @@ def _others(steps: Iterable[Step]) -> list[Item]:
 
 def _merged(chunks: Sequence[JSONObject]) -> bytes:
     if len(chunks) == 1:
-        return dumps(chunks[0])  # also what no client would decode
+        return dumps(chunks[0])  # even one that cannot be decoded
     merger = ResponseMerger()
     for chunk in chunks:
         merger.add(decode_chunk(dumps(chunk)))

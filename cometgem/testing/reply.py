@@ -1,4 +1,4 @@
-"""The script language. No I/O, save that `Reply.recorded` reads its file."""
+"""The script language. No I/O, except that `Reply.recorded` reads its file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = ["Reply"]
 
 _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body></body></html>"
 
-# These tell a whole chunk from a part: no part has a field of such a name.
+# Fields that only a whole chunk has, never a part.
 _CHUNK_FIELDS = frozenset(
     {
         "candidates",
@@ -58,47 +58,47 @@ _PLAIN = Framing()
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    r"""How one request is answered. A start makes it, every other method returns a new one.
+    r"""The answer to one request. Class methods start a reply, all others return a changed copy.
 
-    Content is kept as chunks in wire form, so that a reply serves both operations: streamed as
-    events, or merged to one JSON body. The last chunk made of parts carries the finish reason
-    and usage, unless a fault comes after it.
+    Content is kept as chunks in wire form, so that a reply works for both operations: streamed as
+    events, or merged into one JSON body. The last chunk made of parts carries the finish reason
+    and usage, unless a fault follows it.
 
     ======================================  ====================================================
-    starts                                  answers with
+    start with                              to answer with
     ======================================  ====================================================
-    ``Reply.text("Hel", "lo")``             text, a chunk a piece; thought=, signature=, delay=
+    ``Reply.text("Hel", "lo")``             text, a chunk per piece; thought=, signature=, delay=
     ``Reply.chunks({...}, [{...}])``        parts, lists of parts, whole chunks; delay=
     ``Reply.call("f", {...})``              a function call; id=, signature=, in_pieces=True
     ``Reply.image(data)``                   a picture as inlineData
     ``Reply.error(429, retry_after=1)``     an error; code=, message=, dialect=, retry_delay= ...
-    ``Reply.html(502)``                     a proxy's page
+    ``Reply.html(502)``                     the HTML page of a proxy
     ``Reply.raw(b"...")``                   any bytes; status=, content_type=
     ``Reply.recorded(path)``                a recorded body
     ``Reply.silence()``                     nothing, not even headers, until request.resume()
     ``Reply.reset()``                       a reset before the headers
     --------------------------------------  ----------------------------------------------------
-    goes on with                            then
+    continue with                           to send
     --------------------------------------  ----------------------------------------------------
-    ``.then(reply)``                        another reply's content and faults
-    ``.then_pause(0.1)``                    nothing for so many seconds
+    ``.then(reply)``                        the content and faults of another reply
+    ``.then_pause(0.1)``                    nothing for some seconds
     ``.then_error(503)``                    an error event; bare=True: raw JSON between events
     ``.then_raw(b"data: {oops\n\n")``       any bytes
-    ``.then_stall()``                       nothing, until request.resume()
-    ``.then_reset()``                       the connection breaks
-    ``.then_end()``                         a clean end without finish reason
+    ``.then_stall()``                       nothing until request.resume()
+    ``.then_reset()``                       a reset of the connection
+    ``.then_end()``                         a clean end without a finish reason
     --------------------------------------  ----------------------------------------------------
-    is refined by                           which sets
+    refine with                             to set
     --------------------------------------  ----------------------------------------------------
     ``.finish("MAX_TOKENS")``               the finish reason; None for none
     ``.usage({...})``                       usageMetadata; None for none
-    ``.meta(model_version=)``               model version and response_id=
-    ``.delay(between=0.01)``                seconds; headers=, first=
-    ``.framed(newline="\r\n")``             also space=, pretty=, bom=, done=, blank_end=
+    ``.meta(model_version=)``               the model version; response_id=
+    ``.delay(between=0.01)``                delays in seconds; headers=, first=
+    ``.framed(newline="\r\n")``             framing: space=, pretty=, bom=, done=, blank_end=
     ``.pings(every=0.1)``                   comments before chunks and while waiting
     ``.cut(1)``, ``.cut_at(3, 700)``        where the body is cut into writes, in bytes
     ``.gzip()``                             compression, flushed per event
-    ``.with_headers({...})``                response headers; None leaves one out
+    ``.with_headers({...})``                response headers; None removes one
     ======================================  ====================================================
     """
 
@@ -124,12 +124,12 @@ class Reply:
         signature: str | None = None,
         delay: float = 0.0,
     ) -> Reply:
-        """Answer with text, a chunk a piece.
+        """Answer with text, one chunk per piece.
 
         Args:
             pieces: The text.
-            thought: A thought before it, in a chunk of its own.
-            signature: The last chunk's thoughtSignature, base64.
+            thought: A thought before the text, in a separate chunk.
+            signature: The thoughtSignature of the last chunk, in base64.
             delay: Seconds between chunks.
         """
         parts: list[JSONObject] = [] if thought is None else [{"text": thought, "thought": True}]
@@ -145,7 +145,7 @@ class Reply:
         """Answer with chunks in wire form.
 
         Args:
-            items: Each a part, a list of parts, or a whole chunk, which is sent as it is.
+            items: Parts, lists of parts, or whole chunks, which are sent unchanged.
             delay: Seconds between chunks.
         """
         return cls(steps=tuple(_step(item) for item in items)).delay(between=delay)
@@ -156,18 +156,19 @@ class Reply:
         name: str,
         args: Mapping[str, Any] | None = None,
         *,
-        id: str | None = None,  # noqa: A002  # the wire's name
+        id: str | None = None,  # noqa: A002  # the name on the wire
         signature: str | None = None,
         in_pieces: bool = False,
     ) -> Reply:
         """Answer with a function call.
 
         Args:
-            name: The function's.
-            args: Its arguments; None sends no `args` at all.
-            id: The call's id.
-            signature: Its thoughtSignature, base64.
-            in_pieces: As Vertex streams it: partialArgs by path, willContinue, an empty end.
+            name: The name of the function.
+            args: The arguments; None leaves `args` out.
+            id: The id of the call.
+            signature: The thoughtSignature, in base64.
+            in_pieces: Whether to stream it as Vertex does: partialArgs by path, willContinue, and
+                an empty call at the end.
         """
         fields = {"name": name, "id": id, "args": args}
         call = {field: value for field, value in fields.items() if value is not None}
@@ -192,8 +193,8 @@ class Reply:
         Args:
             status: The HTTP status.
             retry_after: The Retry-After header: seconds or a date.
-            fields: code, message, dialect, retry_delay, request_id: see `ErrorFields`. The
-                request id is also the header `x-cometapi-request-id`.
+            fields: code, message, dialect, retry_delay and request_id; see `ErrorFields`. The
+                request id is also sent in the header `x-cometapi-request-id`.
         """
         body = bodies.dumps(bodies.error(status, fields))
         headers: dict[str, str | None] = {}
@@ -210,16 +211,16 @@ class Reply:
 
     @classmethod
     def raw(cls, data: bytes, *, status: int = 200, content_type: str = EVENT_STREAM) -> Reply:
-        """Answer with these bytes, whatever the operation."""
+        """Answer with these bytes, for both operations."""
         return cls(steps=(Raw(data),), status=status, content_type=content_type)
 
     @classmethod
     def recorded(cls, path: str | Path, status: int | None = None) -> Reply:
-        """Answer with a recorded body, whatever the operation; its first byte tells its type.
+        """Answer with a recorded body, for both operations; its first byte determines its type.
 
         Args:
-            path: The file, which is read now.
-            status: By default `error.code` for a JSON error, 404 for an HTML page, else 200.
+            path: The file, which is read immediately.
+            status: Defaults to `error.code` for a JSON error, 404 for an HTML page, 200 otherwise.
 
         Raises:
             OSError: The file cannot be read.
@@ -243,24 +244,24 @@ class Reply:
         return cls(steps=(Reset(),))
 
     def then(self, other: Reply) -> Reply:
-        """Go on with another reply's content, faults, finish and usage; its rest is dropped."""
+        """Continue with the content, faults, finish reason and usage of another reply."""
         finish = self.finish_reason if other.finish_reason is AUTO else other.finish_reason
         usage = self.usage_metadata if other.usage_metadata is AUTO else other.usage_metadata
         steps = self.steps + other.steps
         return replace(self, steps=steps, finish_reason=finish, usage_metadata=usage)
 
     def then_pause(self, seconds: float) -> Reply:
-        """Send nothing for so many seconds."""
+        """Send nothing for some seconds."""
         return self._plus(Pause(seconds))
 
     def then_error(
         self, status: int = 500, *, bare: bool = False, **fields: Unpack[ErrorFields]
     ) -> Reply:
-        """Send an error in mid-stream. A single call gets nothing but the error.
+        """Send an error in mid-stream. A generateContent request gets only the error.
 
         Args:
-            status: The HTTP status that it stands for.
-            bare: As pretty-printed JSON between the events, without `data:` (seen on Vertex).
+            status: The HTTP status that corresponds to the error.
+            bare: Whether to send pretty-printed JSON without `data:` (seen on Vertex).
             fields: See `ErrorFields`.
         """
         return self._plus(Error(status, bodies.error(status, fields), bare))
@@ -270,14 +271,14 @@ class Reply:
         return self._plus(Raw(data))
 
     def then_stall(self) -> Reply:
-        """Send nothing more, until `request.resume()`."""
+        """Send nothing until `request.resume()`."""
         return self._plus(Stall())
 
     def then_reset(self, after: float = 0.05) -> Reply:
         """Break the connection.
 
         Args:
-            after: Seconds for the client to read what was sent, which a reset can overtake.
+            after: Seconds before the reset, which can overtake data that was not read yet.
         """
         return self._plus(Pause(after), Reset())
 
@@ -294,11 +295,11 @@ class Reply:
         return replace(self, usage_metadata=None if metadata is None else dict(metadata))
 
     def meta(self, *, model_version: str | None = None, response_id: str | None = None) -> Reply:
-        """Set what chunks made of parts carry; by default the model asked for and a made-up id."""
+        """Set the ids in chunks made of parts. Default to the requested model and a made-up id."""
         return replace(self, model_version=model_version, response_id=response_id)
 
     def delay(self, *, headers: float = 0.0, first: float = 0.0, between: float = 0.0) -> Reply:
-        """Add waits, in seconds: before the headers, before the first step, between chunks."""
+        """Add delays in seconds: before the headers, before the first step, between chunks."""
         steps: list[Step] = [Pause(first)] if first else []
         for index, step in enumerate(self.steps):
             if between and index and isinstance(step, Parts | Chunk):
@@ -307,7 +308,7 @@ class Reply:
         wait = None if self.headers_delay is None else self.headers_delay + headers
         return replace(self, steps=tuple(steps), headers_delay=wait)
 
-    def framed(  # noqa: PLR0913  # one for each liberty that servers take
+    def framed(  # noqa: PLR0913  # one per variation among servers
         self,
         *,
         newline: str = "\n",
@@ -317,14 +318,14 @@ class Reply:
         done: bool = False,
         blank_end: bool = True,
     ) -> Reply:
-        r"""Write events another way.
+        r"""Change how events are written.
 
         Args:
-            newline: "\n" as gateways, "\r\n" as Google, or "\r".
-            space: Whether one follows "data:".
-            pretty: JSON over many data lines.
-            bom: A byte order mark first.
-            done: "data: [DONE]" at the end.
+            newline: "\n" as gateways send it, "\r\n" as Google does, or "\r".
+            space: Whether a space follows "data:".
+            pretty: Whether to write JSON over several data lines.
+            bom: Whether to begin with a byte order mark.
+            done: Whether to end with "data: [DONE]".
             blank_end: Whether a blank line follows the last event.
         """
         ping, every = self.framing.ping, self.framing.every
@@ -332,39 +333,39 @@ class Reply:
         return replace(self, framing=framing)
 
     def pings(self, line: str = ": keepalive", *, every: float | None = None) -> Reply:
-        """Send a line, with a blank one after it, before each chunk.
+        """Send a keep-alive line, followed by a blank line, before each chunk.
 
         Args:
-            line: By default a comment.
-            every: Also while the body pauses or stalls: once in so many seconds.
+            line: The line, a comment by default.
+            every: The interval in seconds at which to send it also while the body pauses or stalls.
 
         Raises:
             ValueError: `every` is not positive.
         """
         if every is not None and every <= 0:
-            raise ValueError(f"pings come every so many seconds, not every {every}")
+            raise ValueError(f"every={every} must be a positive number of seconds")
         return replace(self, framing=replace(self.framing, ping=line, every=every))
 
     def cut(self, size: int) -> Reply:
-        """Write the body in slices of so many bytes; a wait flushes what is left.
+        """Write the body in slices of this many bytes; a wait flushes the rest.
 
         Raises:
             ValueError: It is not positive.
         """
         if size < 1:
-            raise ValueError(f"a slice has at least 1 byte, not {size}")
+            raise ValueError(f"size={size} must be at least 1 byte")
         return replace(self, cut_size=size, cut_offsets=())
 
     def cut_at(self, *offsets: int) -> Reply:
-        """Cut the body into writes at these offsets, in bytes, and nowhere else but at waits."""
+        """Cut the body into writes at these byte offsets, and otherwise only at waits."""
         return replace(self, cut_size=None, cut_offsets=tuple(o for o in offsets if o > 0))
 
     def gzip(self) -> Reply:
-        """Compress the body, flushed per event, whether or not the client asked for it."""
+        """Compress the body and flush after each event, even if the client did not ask for it."""
         return replace(self, compressed=True)
 
     def with_headers(self, headers: Mapping[str, str | None]) -> Reply:
-        """Set response headers; None leaves one out."""
+        """Set response headers; None removes one."""
         return replace(self, headers=(*self.headers, *headers.items()))
 
     def _plus(self, *steps: Step) -> Reply:

@@ -1,4 +1,4 @@
-"""The server: a thread with an event loop of its own, so that it answers while a test blocks."""
+"""The server. It runs in a thread with its own event loop, so that it answers blocked tests."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class FakeServer:
     """A local HTTP server that speaks generateContent and streamGenerateContent.
 
     It listens on 127.0.0.1 and is used as ``with FakeServer() as server`` or ``async with
-    FakeServer() as server``. Requests are validated as the API does; good ones are answered by
-    the script, bad ones by the API's errors, which take nothing from the script.
+    FakeServer() as server``. Requests are validated like the API does it. Valid requests are
+    answered by the script, others with the errors of the API, which do not use up the script.
 
     Args:
-        port: The port to listen on; 0 takes a free one.
-        default: Answers when the script is used up; by default a short friendly text.
-        validate: False answers any request by the script.
-        models: The known models' names, or a function that knows a name; by default, names
-            that begin with "gemini-".
+        port: The port to listen on; 0 takes any free port.
+        default: The reply when the script is used up. Defaults to a short friendly text.
+        validate: Whether to validate requests; if False, the script answers every request.
+        models: The names of the known models, or a function that recognizes a name. Defaults to
+            all names that begin with "gemini-".
 
     Attributes:
-        api_key: A made-up key. Any other that is not empty will do as well.
+        api_key: A made-up API key. Any other key that is not empty is accepted, too.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FakeServer:
 
     @property
     def connections(self) -> int:
-        """How many TCP connections were ever accepted."""
+        """How many TCP connections were accepted so far."""
         return 0 if self._http is None else self._http.accepted
 
     @property
@@ -93,18 +93,18 @@ class FakeServer:
         return 0 if self._http is None else self._http.open
 
     def add(self, *replies: Reply) -> None:
-        """Script the next requests, a reply each."""
+        """Script the replies to the next requests, one each."""
         self._script.extend(replies)
 
     async def wait_request(self, index: int = 0, timeout: float = 5.0) -> RecordedRequest:  # noqa: ASYNC109
-        """Wait for a request, by its place in `requests`.
+        """Wait for a request by its index in `requests`.
 
         Args:
-            index: 0 is the first.
-            timeout: Seconds.
+            index: The index; 0 is the first request.
+            timeout: The limit in seconds.
 
         Raises:
-            TimeoutError: It has not come in time.
+            TimeoutError: The request did not arrive in time.
         """
         with self._lock:
             if index < len(self._requests):
@@ -117,11 +117,11 @@ class FakeServer:
         """Listen, and serve in a thread.
 
         Raises:
-            OSError: The port cannot be had; the message names it.
-            RuntimeError: The server runs already.
+            OSError: The port is not available; the message names it.
+            RuntimeError: The server is already running.
         """
         if self._thread is not None:
-            raise RuntimeError("this FakeServer is running already")
+            raise RuntimeError("this FakeServer is already running")
         listener = listen(self._port)
         self._bound = listener.getsockname()[1]
         started: Future[Any] = milestone()
@@ -136,7 +136,7 @@ class FakeServer:
             raise
 
     def stop(self) -> None:
-        """Break all connections, and end the thread. Waits for no reply."""
+        """Break all connections and end the thread, without waiting for replies."""
         if self._thread is None or self._stop is None:
             return
         self._stop()
@@ -145,7 +145,7 @@ class FakeServer:
 
     def wait(self) -> None:
         """Block until the server is stopped, or until Ctrl-C raises KeyboardInterrupt."""
-        # In short joins: on Windows a long one cannot be interrupted.
+        # In short steps, since a long join cannot be interrupted on Windows.
         while (thread := self._thread) is not None and thread.is_alive():
             thread.join(0.5)
 
@@ -164,7 +164,7 @@ class FakeServer:
         self.stop()
 
     def _run(self, listener: socket.socket, started: Future[Any]) -> None:
-        # The plain loop whatever the test's policy: the server must not depend on it.
+        # Always the same loop: the server must not depend on the event loop policy of the test.
         try:
             with listener, asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 runner.run(self._serve(listener, started))
@@ -186,8 +186,8 @@ class FakeServer:
         started.set_result(None)
         await stopped.wait()
         self._is_stopping = True
-        # What is being accepted right now comes to its end first: Server.close() would make it
-        # fail half-way, with its transport open. What runs even then, the runner cancels.
+        # Let connections that are being accepted finish first: Server.close() would make them fail
+        # half-way and leave their transports open. The runner cancels what still runs then.
         loop.remove_reader(listener)
         for _ in range(10):
             http.abort()
@@ -206,7 +206,7 @@ class FakeServer:
                         response = _response(action)
                         await response.prepare(http)
                     case Write(data, chunks):
-                        # Counted first: a client that has read it finds it counted.
+                        # Counted first, so that it is counted when the client has read it.
                         request.bytes_sent += len(data)
                         request.chunks_sent += chunks
                         await response.write(data)
@@ -216,7 +216,7 @@ class FakeServer:
                     case Reset():
                         request.end()
                         reset(http.transport)
-                        await asyncio.Event().wait()  # the loss of the connection cancels this
+                        await asyncio.Event().wait()  # cancelled when the connection is lost
             await response.write_eof()
             request.end(finished=True)
         except ConnectionError:

@@ -1,4 +1,4 @@
-"""What a reply consists of, step by step."""
+"""The steps that a reply consists of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HTML = "text/html; charset=utf-8"
 
 
 class Auto(Enum):
-    """The default where None has a meaning of its own."""
+    """The default of options for which None has a meaning."""
 
     AUTO = "auto"
 
@@ -44,28 +44,28 @@ AUTO = Auto.AUTO
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one chunk, to which finish reason, usage and ids are added."""
+    """The parts of one chunk; finish reason, usage and ids are added."""
 
     parts: tuple[JSONObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A whole chunk, sent as it is."""
+    """A whole chunk, sent unchanged."""
 
     body: JSONObject
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes as they are."""
+    """Bytes, sent unchanged."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error in mid-stream: an event, or (`bare`) pretty-printed JSON between events."""
+    """An error in mid-stream: an event, or pretty-printed JSON between events if `bare`."""
 
     status: int
     body: JSONObject
@@ -74,7 +74,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing for so many seconds."""
+    """Nothing for some seconds."""
 
     seconds: float
 
@@ -84,11 +84,11 @@ class Stall:
 
 
 class Reset:
-    """The connection breaks."""
+    """A reset of the connection."""
 
 
 class End:
-    """The body ends here, properly."""
+    """A clean end of the body."""
 
 
 Step: TypeAlias = Parts | Chunk | Raw | Error | Pause | Stall | Reset | End
@@ -96,7 +96,7 @@ Step: TypeAlias = Parts | Chunk | Raw | Error | Pause | Stall | Reset | End
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How events are written; `Reply.framed` and `Reply.pings` say what each field means."""
+    """How events are written; see `Reply.framed` and `Reply.pings` for the fields."""
 
     newline: str = "\n"
     space: bool = True

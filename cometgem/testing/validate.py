@@ -1,4 +1,4 @@
-"""What the API would refuse, and how. No I/O."""
+"""Validates requests and refuses them like the API. No I/O."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_path(path: str) -> tuple[str, str]:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the JSON value, or None if it is none."""
+    """Return the JSON value, or None if the data is not JSON."""
     try:
         return json.loads(data)
     except ValueError:
@@ -37,7 +37,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def auth(headers: Mapping[str, str]) -> str | None:
-    """Return which way the key came: "x-goog-api-key", "bearer" or None."""
+    """Return how the API key was sent: "x-goog-api-key", "bearer" or None."""
     if headers.get("x-goog-api-key"):
         return "x-goog-api-key"
     scheme, _, key = headers.get("Authorization", "").partition(" ")
@@ -45,12 +45,12 @@ def auth(headers: Mapping[str, str]) -> str | None:
 
 
 def is_gemini(model: str) -> bool:
-    """Tell whether the name could be a Gemini model's: lists of models change."""
+    """Return whether it could be the name of a Gemini model. No list, since models change."""
     return model.startswith("gemini-")
 
 
 def refusal(request: RecordedRequest, knows: Callable[[str], bool]) -> Reply | None:
-    """Return the API's answer to a bad request, None for a good one."""
+    """Return the error that the API answers with, or None if the request is valid."""
     problem = _problem(request, knows)
     if problem is None:
         return None
@@ -58,17 +58,21 @@ def refusal(request: RecordedRequest, knows: Callable[[str], bool]) -> Reply | N
     return Reply.error(status, code=code, message=message, request_id=request.request_id)
 
 
-def _problem(  # noqa: PLR0911  # one for each thing that can be wrong
+def _problem(  # noqa: PLR0911  # one per problem
     request: RecordedRequest, knows: Callable[[str], bool]
 ) -> tuple[int, str, str] | None:
     if request.method != "POST" or not request.operation:
         return 404, "", f"Invalid URL ({request.method} {request.path})"
     if request.auth is None:
-        return 401, "invalid_api_key", "No API key was given"
+        return 401, "invalid_api_key", "no API key was sent"
     if len(request.raw_body) > MAX_BODY:
-        return 413, "", f"a body of {len(request.raw_body)} bytes; the limit is {MAX_BODY}"
+        return (
+            413,
+            "",
+            f"the body has {len(request.raw_body)} bytes, expected no more than {MAX_BODY}",
+        )
     if not isinstance(request.body, dict):
-        return 400, "bad_request_body", "the body is no JSON object"
+        return 400, "bad_request_body", "the body is not a JSON object"
     if not knows(request.model):
         return 503, "model_not_found", f"No available channel for model {request.model}"
     contents = request.body.get("contents")

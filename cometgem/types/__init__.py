@@ -1,6 +1,9 @@
-"""What is said: requests and responses as msgspec structs. No I/O; wire-faithful."""
+"""Requests and responses as msgspec structs. No I/O; wire-faithful.
 
-# Packed by hand: a hundred names one below the other hide what belongs to what.
+`cometgem.types.dicts` has the structs of a request as TypedDicts, for annotations.
+"""
+
+# Packed by hand: a hundred names on a line each would hide which of them belong together.
 # fmt: off
 from cometgem.types.content import (  # noqa: I001  packed
     Blob, CodeExecutionResult, Content, ExecutableCode, FileData, FunctionCall,

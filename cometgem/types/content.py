@@ -1,6 +1,6 @@
-"""What is said, by either side: content and its parts. No I/O but `Part.from_file`; wire-faithful.
+"""Content and its parts, from either side. No I/O except `Part.from_file`; wire-faithful.
 
-All of it decodes from as little as `{}`: a stream may hand out a content without parts and a
+Every struct decodes from as little as `{}`: a stream may send a content without parts, or a
 function call without a name.
 """
 
@@ -13,8 +13,8 @@ from msgspec import UNSET, UnsetType, field
 
 from cometgem.types.wire import Wire
 
-# What https://ai.google.dev/gemini-api/docs accepts, where Python's own table has nothing (which
-# depends on its version) or another name for it.
+# Types that https://ai.google.dev/gemini-api/docs lists and Python's own table lacks (in some
+# versions) or names differently.
 _MIME_TYPES = {
     ".3gp": "video/3gpp",
     ".3gpp": "video/3gpp",
@@ -38,19 +38,16 @@ _MIME_TYPES = {
 
 
 def _always_sent() -> dict[str, Any]:
-    # A factory of our own, since omit_defaults knows `dict` and would leave out an empty object.
+    # Not `dict` itself: omit_defaults recognises that and would leave out an empty object.
     return {}
 
 
 class Blob(Wire, kw_only=True):
-    """Media within the message: bytes here, base64 on the wire."""
+    """Media inside the message: bytes here, base64 on the wire."""
 
     data: bytes = b""
     mime_type: str = ""
     display_name: str | None = None
-
-    def __repr__(self) -> str:  # a picture is megabytes: no use in a log
-        return f"{type(self).__name__}(mime_type={self.mime_type!r}, data=<{len(self.data)} bytes>)"
 
 
 class FileData(Wire, kw_only=True):
@@ -67,23 +64,23 @@ class PartialArg(Wire, kw_only=True):
     json_path: str = ""
     """Where the value goes, such as `$.stops[0].name`."""
     string_value: str | None = None
-    """To be appended to the string that is there already."""
+    """Appended to the string received so far."""
     number_value: int | float | None = None
     bool_value: bool | None = None
     null_value: str | UnsetType | None = UNSET
-    """Set means null, whatever it is: "NULL_VALUE" or null on the wire."""
+    """If set to anything, the value is null; on the wire it is "NULL_VALUE" or null."""
     will_continue: bool | None = None
 
 
 class FunctionCall(Wire, kw_only=True):
-    """The model's wish to have one of the caller's functions called."""
+    """A request by the model to call one of the caller's functions."""
 
     name: str = ""
     args: dict[str, Any] = field(default_factory=_always_sent)
     id: str | None = None
     partial_args: list[PartialArg] = field(default_factory=list)
     will_continue: bool | None = None
-    """True: more pieces of this call follow, so do not run it yet."""
+    """True if more pieces of this call follow, so it must not be run yet."""
 
 
 class FunctionResponseBlob(Blob, kw_only=True):
@@ -91,13 +88,13 @@ class FunctionResponseBlob(Blob, kw_only=True):
 
 
 class FunctionResponsePart(Wire, kw_only=True):
-    """One piece of media within a function's answer."""
+    """One piece of media in a function's response."""
 
     inline_data: FunctionResponseBlob | None = None
 
 
 class FunctionResponse(Wire, kw_only=True):
-    """The answer to a `FunctionCall`, with the call's `name`, and its `id` if it had one."""
+    """The result of a `FunctionCall`, with the call's `name`, and its `id` if it has one."""
 
     name: str = ""
     response: dict[str, Any] = field(default_factory=_always_sent)
@@ -109,7 +106,7 @@ class FunctionResponse(Wire, kw_only=True):
 
 
 class ExecutableCode(Wire, kw_only=True):
-    """Code that the model wrote and the server runs."""
+    """Code written by the model and run by the server."""
 
     code: str = ""
     language: str = ""
@@ -117,7 +114,7 @@ class ExecutableCode(Wire, kw_only=True):
 
 
 class CodeExecutionResult(Wire, kw_only=True):
-    """What running `ExecutableCode` gave: an `Outcome`, and in `output` its stdout or stderr."""
+    """The result of running `ExecutableCode`: an `Outcome`; `output` is its stdout or stderr."""
 
     outcome: str = ""
     output: str | None = None
@@ -125,7 +122,7 @@ class CodeExecutionResult(Wire, kw_only=True):
 
 
 class ToolCall(Wire, kw_only=True):
-    """A tool that the server itself runs; `tool_type` is a `ToolType`."""
+    """A call of a tool that the server runs itself; `tool_type` is a `ToolType`."""
 
     tool_type: str = ""
     args: dict[str, Any] | None = None
@@ -133,7 +130,7 @@ class ToolCall(Wire, kw_only=True):
 
 
 class ToolResponse(Wire, kw_only=True):
-    """What a `ToolCall` gave; goes back to the server as it came."""
+    """The result of a `ToolCall`; send it back unchanged."""
 
     tool_type: str = ""
     response: dict[str, Any] | None = None
@@ -141,7 +138,7 @@ class ToolResponse(Wire, kw_only=True):
 
 
 class VideoMetadata(Wire, kw_only=True):
-    """Which stretch of a video to look at: offsets such as "3.5s", `fps` in frames per second."""
+    """Which section of a video to use: offsets such as "3.5s"; `fps` in frames per second."""
 
     start_offset: str | None = None
     end_offset: str | None = None
@@ -149,19 +146,19 @@ class VideoMetadata(Wire, kw_only=True):
 
 
 class MediaResolution(Wire, kw_only=True):
-    """Detail of one part's media; `level` is a `MediaResolutionLevel`."""
+    """The resolution of one part's media; `level` is a `MediaResolutionLevel`."""
 
     level: str | None = None
 
 
 class Part(Wire, kw_only=True):
-    """One piece of a message: a text, a picture, a call ... and what is said of it."""
+    """One piece of a message, such as a text, an image or a function call, and its metadata."""
 
     text: str | None = None
     thought: bool | None = None
-    """True: the model's thinking, not its answer."""
+    """True if the part belongs to the model's thinking, not to its answer."""
     thought_signature: str | None = None
-    """Opaque; the next turn must carry it exactly as it came, in this part."""
+    """Opaque; must be sent back unchanged, in this part, with the next turn."""
     inline_data: Blob | None = None
     file_data: FileData | None = None
     function_call: FunctionCall | None = None
@@ -176,26 +173,27 @@ class Part(Wire, kw_only=True):
 
     @classmethod
     def from_bytes(cls, data: bytes, mime_type: str) -> Self:
-        """Media sent within the request; the gateway takes bodies up to 128 MB."""
+        """Return media sent inside the request; the gateway accepts bodies up to 128 MB."""
         return cls(inline_data=Blob(data=data, mime_type=mime_type))
 
     @classmethod
     def from_uri(cls, uri: str, mime_type: str) -> Self:
-        """Media that the server fetches, from a public HTTPS URL."""
+        """Return media that the server fetches from a public HTTPS URL."""
         return cls(file_data=FileData(file_uri=uri, mime_type=mime_type))
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Self:
-        """Media read from a file, immediately; the type is inferred from the file extension.
+        """Read media from a file immediately; the type is inferred from the file extension.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: The file extension is not known.
+            ValueError: The file extension is unknown.
         """
         path = Path(path)
         with path.open("rb") as file:
             suffix = path.suffix.lower()
-            # An instance holds Python's own table only: the same whatever /etc/mime.types says.
+            # A new instance has Python's own table only, so the result does not depend on the
+            # machine's /etc/mime.types.
             mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
             if mime_type is None:
                 raise ValueError(
@@ -211,12 +209,12 @@ class Part(Wire, kw_only=True):
         response: dict[str, Any],
         id: str | None = None,  # noqa: A002  # the wire's name
     ) -> Self:
-        """The answer to a function call, with the call's `name`, and its `id` if it had one."""
+        """Return the result of a function call: the call's `name`, and its `id` if it has one."""
         return cls(function_response=FunctionResponse(name=name, response=response, id=id))
 
 
 class Content(Wire, kw_only=True):
-    """One turn of the conversation; `role` is "user" or "model"."""
+    """One turn of a conversation; `role` is "user" or "model"."""
 
     parts: list[Part] = field(default_factory=list)
     role: str | None = None

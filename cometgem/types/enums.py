@@ -1,15 +1,15 @@
-"""Enumerated values, for completion and against typing errors. No I/O; wire-faithful.
+"""Enumerated values, for auto-completion and to avoid typos. No I/O; wire-faithful.
 
 Fields that hold them are plain `str`, so `candidate.finish_reason == FinishReason.STOP` works
-and a value newer than this library is no error. A member drops what its class already says
-(`HarmCategory.HARASSMENT`); the "…_UNSPECIFIED" values are left out.
+and a value newer than this library is not an error. Member names drop the prefix that repeats
+the class (`HarmCategory.HARASSMENT`); the "…_UNSPECIFIED" values are left out.
 """
 
 from enum import StrEnum
 
 
 class BlockReason(StrEnum):
-    """Why a prompt got no answer; the last two come from Vertex-backed channels only."""
+    """Why a prompt was blocked; the last two come from Vertex-backed channels only."""
 
     SAFETY = "SAFETY"
     OTHER = "OTHER"
@@ -48,7 +48,7 @@ class FinishReason(StrEnum):
 
 
 class FunctionCallingMode(StrEnum):
-    """How free the model is to call functions."""
+    """Whether the model may, must or must not call functions."""
 
     AUTO = "AUTO"
     ANY = "ANY"
@@ -57,7 +57,7 @@ class FunctionCallingMode(StrEnum):
 
 
 class HarmBlockThreshold(StrEnum):
-    """From which probability on an answer is blocked; OFF also switches the rating off."""
+    """The probability from which content is blocked; OFF also turns off the rating."""
 
     BLOCK_LOW_AND_ABOVE = "BLOCK_LOW_AND_ABOVE"
     BLOCK_MEDIUM_AND_ABOVE = "BLOCK_MEDIUM_AND_ABOVE"
@@ -67,7 +67,7 @@ class HarmBlockThreshold(StrEnum):
 
 
 class HarmCategory(StrEnum):
-    """What harm is rated; Gemini rates the first five, the rest is older models'."""
+    """A category of harm; Gemini rates the first five, the others belong to older models."""
 
     HARASSMENT = "HARM_CATEGORY_HARASSMENT"
     HATE_SPEECH = "HARM_CATEGORY_HATE_SPEECH"
@@ -83,7 +83,7 @@ class HarmCategory(StrEnum):
 
 
 class HarmProbability(StrEnum):
-    """How likely content is harmful, not how bad it would be."""
+    """How likely content is to be harmful, not how severe the harm would be."""
 
     NEGLIGIBLE = "NEGLIGIBLE"
     LOW = "LOW"
@@ -92,7 +92,7 @@ class HarmProbability(StrEnum):
 
 
 class MediaResolutionLevel(StrEnum):
-    """How many tokens a picture or a video frame is worth; ULTRA_HIGH is for single parts only."""
+    """How many tokens an image or a video frame takes; ULTRA_HIGH is for single parts only."""
 
     LOW = "MEDIA_RESOLUTION_LOW"
     MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
@@ -101,7 +101,7 @@ class MediaResolutionLevel(StrEnum):
 
 
 class Modality(StrEnum):
-    """A kind of content: what to answer in (TEXT, IMAGE, AUDIO), or what tokens were spent on."""
+    """A kind of content: of the answer (TEXT, IMAGE, AUDIO), or of the tokens counted."""
 
     TEXT = "TEXT"
     IMAGE = "IMAGE"
@@ -111,7 +111,7 @@ class Modality(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How code that the model wrote and ran came out."""
+    """How running the model's code ended."""
 
     OK = "OUTCOME_OK"
     FAILED = "OUTCOME_FAILED"
@@ -119,7 +119,7 @@ class Outcome(StrEnum):
 
 
 class SchemaType(StrEnum):
-    """Type names of the OpenAPI subset: upper case, unlike JSON Schema's."""
+    """Type names of the OpenAPI subset: upper case, unlike those of JSON Schema."""
 
     STRING = "STRING"
     NUMBER = "NUMBER"
@@ -131,7 +131,7 @@ class SchemaType(StrEnum):
 
 
 class ServiceTier(StrEnum):
-    """Price and speed of a request. Lower case on the wire."""
+    """Price and speed of a request; lower case on the wire."""
 
     STANDARD = "standard"
     FLEX = "flex"
@@ -139,7 +139,7 @@ class ServiceTier(StrEnum):
 
 
 class ThinkingLevel(StrEnum):
-    """How much a Gemini 3 model may think; which levels exist depends on the model."""
+    """How much a Gemini 3 model may think; the levels available depend on the model."""
 
     MINIMAL = "MINIMAL"
     LOW = "LOW"
@@ -158,7 +158,7 @@ class ToolType(StrEnum):
 
 
 class UrlRetrievalStatus(StrEnum):
-    """What became of a page the model wanted to read."""
+    """The result of fetching a page for the model."""
 
     SUCCESS = "URL_RETRIEVAL_STATUS_SUCCESS"
     ERROR = "URL_RETRIEVAL_STATUS_ERROR"

@@ -7,7 +7,7 @@ from cometgem.types.wire import Wire
 
 
 class PublicationDate(Wire, kw_only=True):
-    """A calendar date of which the month or the day may be missing."""
+    """A calendar date; the month or the day may be missing."""
 
     year: int | None = None
     month: int | None = None
@@ -15,7 +15,7 @@ class PublicationDate(Wire, kw_only=True):
 
 
 class Citation(Wire, kw_only=True):
-    """A stretch of the answer that quotes a source; the end index is not included."""
+    """A passage of the answer that quotes a source; the end index is exclusive."""
 
     start_index: int | None = None
     end_index: int | None = None
@@ -33,7 +33,7 @@ class CitationMetadata(Wire, kw_only=True):
 
 
 class GroundingPassageId(Wire, kw_only=True):
-    """A part of a passage that came with the request."""
+    """A part of a passage that was sent with the request."""
 
     passage_id: str | None = None
     part_index: int | None = None
@@ -47,14 +47,14 @@ class SemanticRetrieverChunk(Wire, kw_only=True):
 
 
 class AttributionSourceId(Wire, kw_only=True):
-    """The source of an attribution: one of the two."""
+    """The source of an attribution: one of the two fields."""
 
     grounding_passage: GroundingPassageId | None = None
     semantic_retriever_chunk: SemanticRetrieverChunk | None = None
 
 
 class GroundingAttribution(Wire, kw_only=True):
-    """A source, and what it says."""
+    """A source, and the content it contributed."""
 
     source_id: AttributionSourceId | None = None
     content: Content | None = None
@@ -69,7 +69,7 @@ class GroundingChunkWeb(Wire, kw_only=True):
 
 
 class GroundingChunkImage(Wire, kw_only=True):
-    """An image found by a search, and the page it stands on."""
+    """An image found by a search, and the page it is on."""
 
     image_uri: str | None = None
     source_uri: str | None = None
@@ -78,13 +78,13 @@ class GroundingChunkImage(Wire, kw_only=True):
 
 
 class GroundingChunkStringList(Wire, kw_only=True):
-    """Strings, boxed since the wire's union has no lists."""
+    """A list of strings, wrapped because a union on the wire cannot hold a list."""
 
     values: list[str] = field(default_factory=list)
 
 
 class GroundingChunkCustomMetadata(Wire, kw_only=True):
-    """What the caller noted on a document: a key, and one of the three values."""
+    """Metadata that the caller set on a document: a key, and one of the three values."""
 
     key: str | None = None
     string_value: str | None = None
@@ -113,13 +113,13 @@ class ReviewSnippet(Wire, kw_only=True):
 
 
 class PlaceAnswerSources(Wire, kw_only=True):
-    """Reviews that an answer on a place rests on."""
+    """The reviews on which an answer about a place is based."""
 
     review_snippets: list[ReviewSnippet] = field(default_factory=list)
 
 
 class GroundingChunkMapsRoute(Wire, kw_only=True):
-    """A way to a place: metres, a duration such as "90s", a polyline in Google's encoding."""
+    """A route to a place: metres, a duration such as "90s", a polyline in Google's encoding."""
 
     distance_meters: int | None = None
     duration: str | None = None
@@ -138,7 +138,7 @@ class GroundingChunkMaps(Wire, kw_only=True):
 
 
 class GroundingChunk(Wire, kw_only=True):
-    """A source: one of the four."""
+    """A source: one of the four fields."""
 
     web: GroundingChunkWeb | None = None
     maps: GroundingChunkMaps | None = None
@@ -147,7 +147,7 @@ class GroundingChunk(Wire, kw_only=True):
 
 
 class Segment(Wire, kw_only=True):
-    """A stretch of one part's text, in UTF-8 bytes (not characters), the end not included."""
+    """A section of one part's text; in UTF-8 bytes, not characters; the end is exclusive."""
 
     part_index: int | None = None
     start_index: int | None = None
@@ -156,7 +156,7 @@ class Segment(Wire, kw_only=True):
 
 
 class GroundingSupport(Wire, kw_only=True):
-    """Which chunks support a segment: indices into `grounding_chunks`, confidence 0 to 1 each."""
+    """The chunks that support a segment: indices into `grounding_chunks`, confidences 0 to 1."""
 
     segment: Segment | None = None
     grounding_chunk_indices: list[int] = field(default_factory=list)
@@ -165,27 +165,27 @@ class GroundingSupport(Wire, kw_only=True):
 
 
 class RetrievalMetadata(Wire, kw_only=True):
-    """How likely a search would help (0 to 1), with dynamic retrieval."""
+    """How likely it is that a search helps (0 to 1), with dynamic retrieval."""
 
     google_search_dynamic_retrieval_score: float | None = None
 
 
 class SearchEntryPoint(Wire, kw_only=True):
-    """Search suggestions as HTML, to be shown beside a grounded answer."""
+    """Search suggestions as HTML, to be shown with a grounded answer."""
 
     rendered_content: str | None = None
     sdk_blob: bytes | None = None
 
 
 class SourceFlaggingUri(Wire, kw_only=True):
-    """Where a user can report a source; Vertex-backed channels send it."""
+    """Where a user can report a source; sent by Vertex-backed channels."""
 
     source_id: str | None = None
     flag_content_uri: str | None = None
 
 
 class GroundingMetadata(Wire, kw_only=True):
-    """What was searched, what was found, and what of it supports the answer."""
+    """What was searched for, what was found, and what supports the answer."""
 
     grounding_chunks: list[GroundingChunk] = field(default_factory=list)
     grounding_supports: list[GroundingSupport] = field(default_factory=list)
@@ -199,13 +199,13 @@ class GroundingMetadata(Wire, kw_only=True):
 
 
 class UrlMetadata(Wire, kw_only=True):
-    """A page the model wanted to read; the status is a `UrlRetrievalStatus`."""
+    """A page fetched for the model; the status is a `UrlRetrievalStatus`."""
 
     retrieved_url: str | None = None
     url_retrieval_status: str | None = None
 
 
 class UrlContextMetadata(Wire, kw_only=True):
-    """The pages the model wanted to read."""
+    """The pages fetched for the model."""
 
     url_metadata: list[UrlMetadata] = field(default_factory=list)

@@ -28,6 +28,6 @@ class GenerateContentRequest(Wire, kw_only=True):
     cached_content: str | None = None
     """`cachedContents/{id}`."""
     model: str | None = None
-    """`models/{model}`; the URL says it already."""
+    """`models/{model}`; redundant, since the URL has it."""
     service_tier: str | None = None
     store: bool | None = None

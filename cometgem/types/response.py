@@ -1,6 +1,7 @@
-"""The answer, whole or one chunk of a stream. No I/O; wire-faithful.
+"""The response, complete or one chunk of a stream. No I/O; wire-faithful.
 
-Fields stand in the order servers write them: msgspec looks for a key where the last one was.
+Fields are in the order in which servers write them, since msgspec looks for each key after the
+one before.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from cometgem.types.wire import Wire
 
 
 class SafetyRating(Wire, kw_only=True):
-    """How harmful a prompt or answer is held to be, in one `HarmCategory`.
+    """How harmful a prompt or an answer was rated, in one `HarmCategory`.
 
     Scores, severity and the overwritten threshold come from Vertex-backed channels.
     """
@@ -33,7 +34,7 @@ class SafetyRating(Wire, kw_only=True):
 
 
 class LogprobsResultCandidate(Wire, kw_only=True):
-    """A token that was or could have been chosen; natural logarithm of its probability."""
+    """A token that was or could have been chosen, and the natural log of its probability."""
 
     token: str | None = None
     token_id: int | None = None
@@ -41,13 +42,13 @@ class LogprobsResultCandidate(Wire, kw_only=True):
 
 
 class TopCandidates(Wire, kw_only=True):
-    """The likeliest tokens of one step, best first."""
+    """The most likely tokens of one step, best first."""
 
     candidates: list[LogprobsResultCandidate] = field(default_factory=list)
 
 
 class LogprobsResult(Wire, kw_only=True):
-    """Log probabilities, one entry of each list per step."""
+    """Log probabilities; each list has one entry per step."""
 
     chosen_candidates: list[LogprobsResultCandidate] = field(default_factory=list)
     top_candidates: list[TopCandidates] = field(default_factory=list)
@@ -55,7 +56,7 @@ class LogprobsResult(Wire, kw_only=True):
 
 
 class Candidate(Wire, kw_only=True):
-    """One answer; `finish_reason` is a `FinishReason`, absent while the model is writing."""
+    """One answer; `finish_reason` is a `FinishReason`, or None until the model has finished."""
 
     content: Content | None = None
     finish_reason: str | None = None
@@ -72,7 +73,7 @@ class Candidate(Wire, kw_only=True):
 
 
 class PromptFeedback(Wire, kw_only=True):
-    """What was held against the prompt; with a `BlockReason` there is no answer."""
+    """How the prompt was rated; if there is a `BlockReason`, there is no answer."""
 
     block_reason: str | None = None
     safety_ratings: list[SafetyRating] = field(default_factory=list)
@@ -87,7 +88,7 @@ class ModalityTokenCount(Wire, kw_only=True):
 
 
 class UsageMetadata(Wire, kw_only=True):
-    """Tokens spent so far, in a stream: the last count holds, never their sum."""
+    """Tokens used so far; in a stream the last chunk's counts are the totals, not the sum."""
 
     prompt_token_count: int | None = None
     """Includes the cached tokens."""
@@ -100,25 +101,25 @@ class UsageMetadata(Wire, kw_only=True):
     tool_use_prompt_token_count: int | None = None
     tool_use_prompt_tokens_details: list[ModalityTokenCount] = field(default_factory=list)
     thoughts_token_count: int | None = None
-    """Counted, and billed, also when no thought is returned."""
+    """Counted and billed even if no thoughts are returned."""
     service_tier: str | None = None
     traffic_type: str | None = None
 
 
 class ModelStatus(Wire, kw_only=True):
-    """How mature the model is (PREVIEW, STABLE, DEPRECATED ...), and when it goes (RFC 3339)."""
+    """The model's stage (PREVIEW, STABLE, DEPRECATED, ...) and its retirement time (RFC 3339)."""
 
     model_stage: str | None = None
     message: str | None = None
     retirement_time: str | None = None
 
 
-# dict=True is where `raw` lives, outside of the fields; msgspec refuses it without gc=True.
+# dict=True gives `raw` a place outside the fields; msgspec requires gc=True with it.
 class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
-    """A whole answer, one chunk of a streamed one, or a stream's chunks merged.
+    """A complete response, one chunk of a stream, or the merged chunks of a stream.
 
-    The properties read the first candidate, which is the one with index 0: with several, one
-    chunk may hold any of them. For the others go through `candidates`.
+    The properties read the first candidate, which is the one with index 0; if there are several,
+    a chunk may contain any of them. For the others use `candidates`.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -130,13 +131,13 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     response_id: str | None = None
     model_status: ModelStatus | None = None
     error: Any = None
-    """What failed, in a chunk that says so. The client raises it and hands out no such chunk."""
+    """An error reported in a chunk. The client raises it instead of handing out the chunk."""
 
     @property
     def raw(self) -> bytes:
-        """The exact JSON this was decoded from, so fields newer than the library are at hand.
+        """The exact JSON this was decoded from, including fields newer than the library.
 
-        Empty if it was merged, copied, unpickled or built by hand. Never sent.
+        Empty if the response was merged, copied, unpickled or built by hand. Never sent.
         """
         raw: bytes = self.__dict__.get("raw", b"")
         return raw
@@ -160,7 +161,7 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         for candidate in self.candidates:
             if candidate.index == 0 and candidate.content:
                 parts = candidate.content.parts
-                if len(parts) == 1:  # nearly every chunk: half the time of the line below
+                if len(parts) == 1:  # nearly every chunk; takes half the time of the line below
                     part = parts[0]
                     return "" if part.thought else part.text or ""
                 return "".join([part.text for part in parts if part.text and not part.thought])
@@ -168,17 +169,17 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
 
     @property
     def thoughts(self) -> str:
-        """The first candidate's summary of its thinking; "" if there is none."""
+        """The summary of the first candidate's thinking; "" if there is none."""
         return "".join([part.text for part in self.parts if part.text and part.thought])
 
     @property
     def function_calls(self) -> list[FunctionCall]:
-        """The function calls of the first candidate, those with `will_continue` set included."""
+        """The function calls of the first candidate, including those with `will_continue` set."""
         return [part.function_call for part in self.parts if part.function_call]
 
     @property
     def images(self) -> list[Blob]:
-        """The pictures of the first candidate, without those it made while thinking."""
+        """The images of the first candidate, without those in its thinking."""
         return [
             part.inline_data
             for part in self.parts
@@ -189,18 +190,18 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the first candidate ended, a `FinishReason`; None while it has not."""
+        """Why the first candidate ended, a `FinishReason`; None until it has."""
         candidate = self._first
         return candidate.finish_reason if candidate else None
 
     @property
     def block_reason(self) -> str | None:
-        """Why the prompt got no answer, a `BlockReason`; None if it was not blocked."""
+        """Why the prompt was blocked, a `BlockReason`; None if it was not."""
         return self.prompt_feedback.block_reason if self.prompt_feedback else None
 
     @property
     def content(self) -> Content:
-        """The first candidate's turn, ready to be sent back as history."""
+        """The first candidate's content, ready to be sent back as history."""
         candidate = self._first
         content = candidate.content if candidate else None
         if content and content.role:

@@ -1,4 +1,4 @@
-"""What the model may use: functions and the server's own tools. No I/O; wire-faithful."""
+"""Tools that the model may use: functions, and the server's own. No I/O; wire-faithful."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from cometgem.types.wire import Wire
 class Schema(Wire, kw_only=True):
     """A type in the API's subset of OpenAPI 3.0; `type` is a `SchemaType`.
 
-    For JSON Schema, use the fields whose name ends in `json_schema` instead. Sizes are int64:
-    JSON strings when the server writes them, numbers or strings when the caller does.
+    For JSON Schema, use the fields whose names end in `json_schema` instead. Sizes are int64:
+    the server writes them as JSON strings, the caller may write numbers or strings.
     """
 
     type: str | None = None
@@ -39,9 +39,9 @@ class Schema(Wire, kw_only=True):
 
 
 class FunctionDeclaration(Wire, kw_only=True):
-    """A function of the caller's that the model may ask for.
+    """A function of the caller that the model may ask to call.
 
-    `parameters` or `parameters_json_schema`, not both; likewise for the response.
+    Set `parameters` or `parameters_json_schema`, not both; likewise for the response.
     """
 
     name: str
@@ -58,7 +58,7 @@ class CodeExecution(Wire, kw_only=True):
 
 
 class ComputerUse(Wire, kw_only=True):
-    """Lets the model work a screen through predefined functions."""
+    """Lets the model operate a screen through predefined functions."""
 
     environment: str
     """ENVIRONMENT_BROWSER, ENVIRONMENT_MOBILE or ENVIRONMENT_DESKTOP."""
@@ -68,7 +68,7 @@ class ComputerUse(Wire, kw_only=True):
 
 
 class FileSearch(Wire, kw_only=True):
-    """Lets the model search files stored before, in `fileSearchStores/{id}`."""
+    """Lets the model search stored files, in `fileSearchStores/{id}`."""
 
     file_search_store_names: list[str]
     metadata_filter: str | None = None
@@ -82,49 +82,49 @@ class GoogleMaps(Wire, kw_only=True):
 
 
 class ImageSearch(Wire, kw_only=True):
-    """Search for images: bytes come back."""
+    """Search for images, which returns bytes."""
 
 
 class WebSearch(Wire, kw_only=True):
-    """Search for pages: text comes back."""
+    """Search for pages, which returns text."""
 
 
 class SearchTypes(Wire, kw_only=True):
-    """What to search for; set what is wanted to an empty struct."""
+    """What to search for; set a field to an empty struct to enable it."""
 
     image_search: ImageSearch | None = None
     web_search: WebSearch | None = None
 
 
 class Interval(Wire, kw_only=True):
-    """A span of time in RFC 3339, the end not included."""
+    """A span of time in RFC 3339; the end is exclusive."""
 
     start_time: str | None = None
     end_time: str | None = None
 
 
 class GoogleSearch(Wire, kw_only=True):
-    """Lets the model search with Google; both ends of the time range or neither."""
+    """Lets the model search with Google; set both ends of the time range or neither."""
 
     search_types: SearchTypes | None = None
     time_range_filter: Interval | None = None
 
 
 class DynamicRetrievalConfig(Wire, kw_only=True):
-    """When to search: MODE_DYNAMIC leaves it to the model, above a threshold of 0 to 1."""
+    """When to search: MODE_DYNAMIC lets the model decide, with a threshold of 0 to 1."""
 
     mode: str | None = None
     dynamic_threshold: float | None = None
 
 
 class GoogleSearchRetrieval(Wire, kw_only=True):
-    """Google Search for Gemini 1.5; newer models take `GoogleSearch`."""
+    """Google Search for Gemini 1.5; newer models use `GoogleSearch`."""
 
     dynamic_retrieval_config: DynamicRetrievalConfig | None = None
 
 
 class StreamableHttpTransport(Wire, kw_only=True):
-    """How the server reaches an MCP server; timeouts are such as "30s"."""
+    """How the API reaches an MCP server; timeouts are strings such as "30s"."""
 
     url: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -134,18 +134,18 @@ class StreamableHttpTransport(Wire, kw_only=True):
 
 
 class McpServer(Wire, kw_only=True):
-    """A server of tools, in the Model Context Protocol, that the API calls itself."""
+    """An MCP (Model Context Protocol) server that the API calls itself."""
 
     name: str | None = None
     streamable_http_transport: StreamableHttpTransport | None = None
 
 
 class UrlContext(Wire, kw_only=True):
-    """Lets the model read the pages whose URLs stand in the prompt."""
+    """Lets the model read pages whose URLs are in the prompt."""
 
 
 class Tool(Wire, kw_only=True):
-    """What the model may use; a tool without options is switched on with an empty struct."""
+    """What the model may use; an empty struct enables a tool that has no options."""
 
     function_declarations: list[FunctionDeclaration] = field(default_factory=list)
     google_search: GoogleSearch | None = None
@@ -181,7 +181,7 @@ class RetrievalConfig(Wire, kw_only=True):
 
 
 class ToolConfig(Wire, kw_only=True):
-    """How the tools are to be used, all of them together."""
+    """How the tools may be used; applies to all of them."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: RetrievalConfig | None = None

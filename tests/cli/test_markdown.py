@@ -1,4 +1,4 @@
-"""Answers that are rendered, block by block."""
+"""Answers that are rendered as Markdown, block by block."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from cli.speaking import Tty
 
 from cometgem.cli.terminal import Terminal
 from cometgem.testing import FakeServer, Reply
@@ -15,9 +16,8 @@ from cometgem.testing import FakeServer, Reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Talk = Callable[..., tuple[int, str, str]]
+    from cli.speaking import Talk
 
-from cli.speaking import Tty
 
 MARKDOWN = """\
 ## Comets
@@ -80,7 +80,7 @@ The end
 def rendered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Render pieces of Markdown; returns what is on the screen."""
     pytest.importorskip("rich")
-    from cometgem.cli.markdown import MarkdownText  # noqa: PLC0415  wants the extra
+    from cometgem.cli.markdown import MarkdownText  # noqa: PLC0415  needs the extra
 
     monkeypatch.setenv("NO_COLOR", "1")
 
@@ -131,7 +131,7 @@ def test_markdown_of_an_answer_that_was_cut(
     assert error.startswith("cometgem: error: ")
 
 
-def test_markdown_in_a_pipe_is_as_it_came(server: FakeServer, talk: Talk) -> None:
+def test_markdown_in_a_pipe_is_unchanged(server: FakeServer, talk: Talk) -> None:
     pytest.importorskip("rich")
     server.add(Reply.text(MARKDOWN))
     assert talk("Hi", argv=("--markdown",)) == (0, f"{MARKDOWN}\n", "")
@@ -140,5 +140,5 @@ def test_markdown_in_a_pipe_is_as_it_came(server: FakeServer, talk: Talk) -> Non
 @pytest.mark.usefixtures("server")
 def test_markdown_without_the_extra(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cometgem.cli.markdown", None)
-    sentence = "--markdown wants the package rich: pip install 'cometgem[cli]'"
+    sentence = "--markdown needs the rich package: pip install 'cometgem[cli]'"
     assert talk("Hi", argv=("--markdown",)) == (2, "", f"cometgem: error: {sentence}\n")

@@ -10,10 +10,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cli.speaking import (
+    ANSWER,
+    ESCAPES,
+    MODEL,
+    PATIENCE,
+    SHOWN,
+    Typed,
+    child_environment,
+    posix,
+    said,
+)
 
 from cometgem.cli.main import main
 from cometgem.testing import FakeServer, Reply
@@ -21,13 +31,10 @@ from cometgem.types import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    Talk = Callable[..., tuple[int, str, str]]
-
-from cli.speaking import ANSWER, ESCAPES, KEY, PATIENCE, SHOWN, Typed, posix, said
+    from pathlib import Path
 
 
-def test_a_server_cannot_steer_the_terminal(
+def test_a_server_cannot_control_the_terminal(
     server: FakeServer, screen: Callable[..., tuple[int, str]]
 ) -> None:
     server.add(Reply.text(ESCAPES, thought=f"hm {ESCAPES}"), Reply.error(400, message=ESCAPES))
@@ -49,10 +56,10 @@ def test_typed_without_an_extra(
     monkeypatch.setitem(sys.modules, "readline", None)
     monkeypatch.setenv("NO_COLOR", "1")
     status, shown = screen(Typed("Hi\n\n/nope\nGo on\n"))
-    assert status == 0  # the person has seen what failed
+    assert status == 0  # the error was seen when it happened
     answer = f"thought: A greeting will do.\n{ANSWER}\n\n"
-    begin, error, end = shown.partition("cometgem: error: '/nope' is no command")
-    welcome = "gemini-2.5-flash: /help lists the commands, /quit or Ctrl-D leaves\n\n"
+    begin, error, end = shown.partition("cometgem: error: unknown command '/nope'")
+    welcome = f"{MODEL}: /help lists the commands, /quit or Ctrl-D leaves\n\n"
     assert begin == f"{welcome}> {answer}> > "
     assert error
     assert end.endswith(f"a slash\n\n> {answer}> \n")
@@ -99,16 +106,16 @@ def test_ctrl_c_stops_a_command(
     monkeypatch.setattr(sys, "stdin", Typed("/file x.png\n/model\n"))
     assert main(["chat"]) == 0
     err = capsys.readouterr().err
-    assert "> stopped\n\n> model: gemini-2.5-flash\n" in err
+    assert f"> stopped\n\n> model: {MODEL}\n" in err
 
 
-ROOT = str(Path(__file__).resolve().parents[2])
-
-# Whose Ctrl-C is meant for it. A shell may have started the tests with SIGINT ignored.
+# Takes the terminal over, so that Ctrl-C typed there reaches it. A shell may have started the
+# tests with SIGINT ignored.
 IN_TERMINAL = """
-import fcntl, signal, sys, termios
+import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.stdin.isatty():
+    import fcntl, termios
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 {without}
 from cometgem.cli.main import main
@@ -118,7 +125,7 @@ UP, CTRL_C, CTRL_D = "\x1b[A", "\x03", "\x04"
 
 
 class Person:
-    """Who types, and sees what is on the screen."""
+    """Types keys, and reads the screen."""
 
     def __init__(self, process: subprocess.Popen[bytes], terminal: int, editor: str) -> None:
         self.process = process
@@ -130,7 +137,7 @@ class Person:
         os.write(self._terminal, keys.encode())
 
     def see(self, words: str, *, press: str = "") -> None:
-        """Wait for words that have not been seen yet; press keys again and again meanwhile."""
+        """Wait until words appear on the screen; press keys from time to time until then."""
         expected = words.replace("\n", "\r\n").encode()
         deadline = time.monotonic() + PATIENCE
         while expected not in self._seen:
@@ -142,8 +149,8 @@ class Person:
         self._seen = self._seen.partition(expected)[2]
 
     def leaves(self) -> int:
-        """Return the exit code; reads on, since a full terminal would block the program."""
-        with contextlib.suppress(OSError):  # Linux' way of saying that the other end is closed
+        """Return the exit code; read on until then, since a full terminal blocks the program."""
+        with contextlib.suppress(OSError):  # on Linux: the other end is closed
             while os.read(self._terminal, 65536):
                 pass
         return self.process.wait(PATIENCE)
@@ -152,19 +159,19 @@ class Person:
 @pytest.fixture(params=["prompt_toolkit", "readline"])
 def person(server: FakeServer, request: pytest.FixtureRequest) -> Iterator[Person]:
     """A person at a terminal, with the extra and without."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
     pytest.importorskip(request.param)
-    import pty  # noqa: PLC0415  POSIX only
 
     without = "" if request.param == "prompt_toolkit" else "sys.modules['prompt_toolkit'] = None"
     ours, theirs = pty.openpty()
-    environment = dict(os.environ, PYTHONPATH=ROOT, PROMPT_TOOLKIT_NO_CPR="1")
+    environment = child_environment(server) | {"PROMPT_TOOLKIT_NO_CPR": "1"}
     process = subprocess.Popen(  # noqa: S603  our own code
         [sys.executable, "-c", IN_TERMINAL.format(without=without), "chat"],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        env=environment | {"COMETAPI_KEY": KEY, "COMETAPI_BASE_URL": server.url},
+        env=environment,
     )
     os.close(theirs)
     try:
@@ -184,7 +191,7 @@ def test_ctrl_c_stops_the_answer_only(server: FakeServer, person: Person) -> Non
     person.type("Hi\r")
     person.see("so far")
     person.type(CTRL_C)
-    person.see("\nstopped: the answer is kept as far as it came\n")
+    person.see("\nstopped; the partial answer is kept\n")
     server.requests[0].join(PATIENCE)
     assert server.requests[0].gone
     person.see(">")
@@ -207,7 +214,7 @@ def test_ctrl_c_before_the_answer(server: FakeServer, person: Person, reply: Rep
     if reply.steps:
         person.see("thought: Hm")
     person.type(CTRL_C)
-    person.see("stopped before an answer came: the message is not kept\n")
+    person.see("stopped before the answer began; the message is not kept\n")
     server.requests[0].join(PATIENCE)
     assert server.requests[0].gone
     person.see(">")
@@ -232,7 +239,7 @@ def test_ctrl_c_many_times(server: FakeServer, person: Person) -> None:
 
 @posix
 def test_ctrl_c_at_the_prompt(server: FakeServer, person: Person) -> None:
-    # Python's input() notices a signal with the next one, if it came just before it waits.
+    # input() does not notice a signal that arrives just before it waits, until the next one.
     person.type(CTRL_C)
     person.see("/quit or Ctrl-D leaves\n", press=CTRL_C)
     person.see(">")
@@ -269,7 +276,7 @@ def test_arrow_up_brings_back_what_was_typed(
     person.see(">")
     person.type(CTRL_D)
     assert person.leaves() == 0
-    assert list(tmp_path.iterdir()) == []  # which is the home: nothing is written down
+    assert list(tmp_path.iterdir()) == []  # the home directory: no history file
 
 
 @posix
@@ -283,13 +290,12 @@ def test_alt_enter_begins_a_line(server: FakeServer, person: Person) -> None:
 @posix
 def test_ctrl_c_ends_a_script(server: FakeServer) -> None:
     server.add(Reply.text("so far").then_stall())
-    environment = dict(os.environ, PYTHONPATH=ROOT)
     with subprocess.Popen(  # noqa: S603  our own code
         [sys.executable, "-c", IN_TERMINAL.format(without=""), "chat"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment | {"COMETAPI_KEY": KEY, "COMETAPI_BASE_URL": server.url},
+        env=child_environment(server),
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""What tests of conversations share: functions, answers that call them, and what came."""
+"""Shared by tests of conversations: functions, replies that call them, and ways to read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WARM = Reply.text("It is ", "warm.")
 
 
 class Tools:
-    """Functions that note when they begin and how they end."""
+    """Functions that record when they begin and how they end."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -60,12 +60,12 @@ def call(name: str, args: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def calling(*parts: dict[str, Any]) -> Reply:
-    """Answer with function calls, a chunk each."""
+    """Reply with function calls, one per chunk."""
     return Reply.chunks(*parts)
 
 
 def kinds(items: list[ConversationItem]) -> list[str]:
-    """What came, in order: texts, calls and answers."""
+    """Describe the items, in order: texts, calls and responses."""
     return [
         (item.text or "-")
         if isinstance(item, GenerateContentResponse)

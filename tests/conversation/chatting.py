@@ -1,4 +1,4 @@
-"""What tests of chats share: turns, what they are on the wire, and one way to say something."""
+"""Shared by tests of chats: turns, their wire form, and a way to send a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cometgem.types.wire import encode
 
 
 def said(*texts: str) -> list[Content]:
-    """Turns of the user and the model, in turn."""
+    """Alternating turns of the user and the model."""
     roles = ["user", "model"] * len(texts)
     return [
         Content(role=role, parts=[Part(text=text)])

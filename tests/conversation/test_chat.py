@@ -1,4 +1,4 @@
-"""Chats: the history is exact, a turn is kept whole or not at all."""
+"""Chats: the history is exact, and a turn is kept completely or not at all."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_two_turns(client: Client, fake_server: FakeServer, *, streamed: b
     assert repr(chat) == f"<Chat with {MODEL}, turns=4>"
 
 
-async def test_it_goes_on_from_a_history(client: Client, fake_server: FakeServer) -> None:
+async def test_a_chat_continues_from_a_history(client: Client, fake_server: FakeServer) -> None:
     history = ["Hi", {"role": "model", "parts": [{"text": "Hello."}]}]
     chat = client.chat(MODEL, history=history)
     assert chat.history == said("Hi", "Hello.")
@@ -57,7 +57,7 @@ async def test_it_goes_on_from_a_history(client: Client, fake_server: FakeServer
     assert fake_server.requests[0].body["contents"] == wire(chat.history[:3])
 
 
-async def test_all_that_the_model_sent_is_kept(client: Client, fake_server: FakeServer) -> None:
+async def test_everything_the_model_sent_is_kept(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(
         Reply.chunks(
             {"text": "Hm", "thought": True},
@@ -86,7 +86,7 @@ async def test_all_that_the_model_sent_is_kept(client: Client, fake_server: Fake
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_what_the_caller_changes_later_is_not_what_was_said(
+async def test_later_changes_by_the_caller_do_not_change_the_history(
     client: Client, fake_server: FakeServer, *, streamed: bool
 ) -> None:
     fake_server.add(WARM)
@@ -104,7 +104,7 @@ async def test_what_the_caller_changes_later_is_not_what_was_said(
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_thoughts_may_be_left_out(
+async def test_thoughts_can_be_left_out(
     client: Client, fake_server: FakeServer, *, streamed: bool
 ) -> None:
     thinking = Reply.chunks(
@@ -164,7 +164,7 @@ async def cancel(chat: Chat[Any]) -> None:
 
 
 @pytest.mark.parametrize("leave", [break_off, close, fail, cancel])
-async def test_a_turn_that_was_left_is_not_kept_unless_asked(
+async def test_a_turn_that_was_left_is_kept_only_on_request(
     client: Client, fake_server: FakeServer, leave: Callable[[Chat[Any]], Awaitable[None]]
 ) -> None:
     fake_server.add(ENDLESS, WARM)
@@ -192,7 +192,7 @@ async def test_a_turn_that_was_left_is_not_kept_unless_asked(
         (Reply.text("Hel", "lo").then_error(400), BadRequestError),
     ],
 )
-async def test_a_turn_that_failed_is_not_kept_unless_asked(
+async def test_a_turn_that_failed_is_kept_only_on_request(
     client: Client, fake_server: FakeServer, reply: Reply, kind: type[Exception]
 ) -> None:
     fake_server.add(reply, WARM)
@@ -207,7 +207,7 @@ async def test_a_turn_that_failed_is_not_kept_unless_asked(
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("reply", [Reply.error(400), Reply.reset(), Reply.html()])
-async def test_a_turn_without_an_answer_has_nothing_to_keep(
+async def test_a_turn_without_an_answer_cannot_be_kept(
     client: Client, fake_server: FakeServer, reply: Reply, *, streamed: bool
 ) -> None:
     fake_server.add(reply, WARM)
@@ -220,7 +220,7 @@ async def test_a_turn_without_an_answer_has_nothing_to_keep(
     assert chat.history == said("Again", "It is warm.")
 
 
-async def test_a_failed_tool_leaves_the_history_as_it_was(
+async def test_a_failed_tool_does_not_change_the_history(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(
@@ -233,11 +233,11 @@ async def test_a_failed_tool_leaves_the_history_as_it_was(
     assert chat.history == []
     chat.keep_partial()
     assert [turn.role for turn in chat.history] == ["user", "model", "user", "model"]
-    assert chat.history[-1].parts == [Part(text="Wait.")]  # a call would want its answer
+    assert chat.history[-1].parts == [Part(text="Wait.")]  # a call would need a response
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_turn_to_which_the_model_said_nothing_is_not_kept(
+async def test_a_turn_with_an_empty_answer_is_not_kept(
     client: Client, fake_server: FakeServer, *, streamed: bool
 ) -> None:
     blocked = {"promptFeedback": {"blockReason": "SAFETY"}}
@@ -256,9 +256,9 @@ async def test_one_turn_at_a_time(client: Client, fake_server: FakeServer) -> No
     chat = client.chat(MODEL)
     task = asyncio.create_task(chat.send("Hi"))
     request = await fake_server.wait_request()
-    with pytest.raises(RuntimeError, match="turn before is still under way"):
+    with pytest.raises(RuntimeError, match="previous turn is still in progress"):
         await chat.send("And?")
-    with pytest.raises(RuntimeError, match="turn before is still under way"):
+    with pytest.raises(RuntimeError, match="previous turn is still in progress"):
         chat.stream("And?")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -268,12 +268,12 @@ async def test_one_turn_at_a_time(client: Client, fake_server: FakeServer) -> No
     assert chat.history == said("And?", "It is warm.")
 
 
-async def test_a_stream_that_was_never_opened_is_no_turn(
+async def test_a_stream_that_was_never_opened_is_not_a_turn(
     client: Client, fake_server: FakeServer
 ) -> None:
     chat = client.chat(MODEL)
     stream = chat.stream("Hi")
-    with pytest.raises(RuntimeError, match="under way"):
+    with pytest.raises(RuntimeError, match="in progress"):
         chat.stream("Hi")
     await stream.aclose()
     chat.stream("Hi")  # dropped at once
@@ -349,25 +349,29 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
         ({"history": [5]}, "history[0] must be a str"),
         ({"tools": [5]}, "tools[0] must be a function"),
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
-        ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
+        ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"history": 5}, "history must be a str"),
-        ({"thinking": "off"}, "'gemini-3-flash-preview' cannot do thinking='off'"),
+        ({"thinking": "off"}, "'gemini-3-flash-preview' does not support thinking='off'"),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
 )
-async def test_bad_input_is_refused_at_once(client: Client, options: Any, sentence: str) -> None:
+async def test_invalid_arguments_are_refused_at_once(
+    client: Client, options: Any, sentence: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         client.chat(**({"model": MODEL} | options))
     assert str(caught.value).startswith(sentence)
 
 
-async def test_an_option_that_does_not_exist(client: Client) -> None:
+async def test_unknown_options_are_refused(client: Client) -> None:
     options: Any = {"tool": []}
     with pytest.raises(TypeError, match=r"unknown option 'tool'; .*, max_rounds, "):
         client.chat(MODEL, **options)
 
 
-async def test_bad_input_is_no_turn(client: Client, fake_server: FakeServer) -> None:
+async def test_invalid_contents_do_not_start_a_turn(
+    client: Client, fake_server: FakeServer
+) -> None:
     chat = client.chat(MODEL)
     for bad in ("", [], 5):
         with pytest.raises(ConfigurationError, match="contents"):

@@ -1,4 +1,4 @@
-"""Chats with random answers, faults and ways of leaving: what must hold of the history, holds."""
+"""Chats with random answers, faults and ways of leaving keep the invariants of the history."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TOOLS = [at_once, later, in_a_thread, fail]
 
 
 class Plan:
-    """What the server says, and how the caller leaves, by a seed."""
+    """Random replies of the server and ways of leaving, from a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311
@@ -109,7 +109,7 @@ class Plan:
 
 
 def check(chat: Chat[Any]) -> None:
-    """Each call is answered in the turn behind it, in the order of the calls."""
+    """Check that each call is answered in the next turn, in the order of the calls."""
     turns = wire(chat.history)
     for turn, after in pairwise([*turns, {"parts": []}]):
         assert turn["parts"]
@@ -128,7 +128,7 @@ def check(chat: Chat[Any]) -> None:
 
 
 async def turn(plan: Plan) -> bool:
-    """Take one turn with a server of its own; returns whether it was kept."""
+    """Take one turn with a new server; return whether it was kept."""
     with FakeServer() as server:
         server.add(*plan.replies())
         async with Client(
@@ -153,7 +153,7 @@ async def turn(plan: Plan) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_whatever_happens_the_history_is_whole(seed: int) -> None:
+async def test_the_history_stays_consistent_whatever_happens(seed: int) -> None:
     plan = Plan(seed)
     kept = [await asyncio.wait_for(turn(plan), 30) for _ in range(TURNS)]
     assert TURNS // 5 < sum(kept) < TURNS

@@ -1,4 +1,4 @@
-"""Chats as JSON, and forks of chats: all of it is there, and nothing is shared."""
+"""Chats as JSON, and forks of chats: they are complete and share nothing."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ async def test_every_recorded_answer_survives_json(
     assert fake_server.requests[1].body["contents"] == wire([*chat.history, *said("Go on")])
 
 
-async def test_json_gives_the_chat_back(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
+async def test_a_chat_survives_json(client: Client, fake_server: FakeServer, tools: Tools) -> None:
     fake_server.add(
         calling(call("get_weather", {"city": "a"}) | {"thoughtSignature": "c2ln"}), WARM, WARM, WARM
     )
@@ -60,12 +58,12 @@ async def test_json_gives_the_chat_back(
     assert other.options["system_instruction"] == "Sing."
 
 
-async def test_json_that_is_no_chat(client: Client) -> None:
-    with pytest.raises(ConfigurationError, match="this is no chat's JSON"):
+async def test_json_that_is_not_a_chat_is_refused(client: Client) -> None:
+    with pytest.raises(ConfigurationError, match="not the JSON of a chat"):
         client.load_chat("[]")
 
 
-async def test_a_fork_shares_nothing_that_changes(client: Client, fake_server: FakeServer) -> None:
+async def test_a_fork_shares_no_mutable_state(client: Client, fake_server: FakeServer) -> None:
     instruction = Content(parts=[Part(text="Be brief.")])
     search = Tool(google_search=GoogleSearch())
     chat = client.chat(
@@ -94,7 +92,7 @@ async def test_a_fork_shares_nothing_that_changes(client: Client, fake_server: F
     assert len(fork.history) == 4
 
 
-async def test_a_fork_may_go_on_during_a_turn(client: Client, fake_server: FakeServer) -> None:
+async def test_a_fork_can_continue_during_a_turn(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(ENDLESS, WARM)
     chat = client.chat(MODEL)
     async with chat.stream("Hi") as stream:
@@ -105,7 +103,7 @@ async def test_a_fork_may_go_on_during_a_turn(client: Client, fake_server: FakeS
     assert chat.history == []
 
 
-async def test_a_fork_keeps_its_tools_and_what_they_belong_to(
+async def test_a_fork_keeps_its_tools_and_their_objects(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     async def confirm(_: object) -> bool:

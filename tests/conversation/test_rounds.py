@@ -1,9 +1,7 @@
-"""Conversations over several rounds: what the caller sees, what the model gets."""
+"""Conversations over several rounds: what the caller sees and what the model is sent."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import Any
 
 import pytest
@@ -15,6 +13,8 @@ from cometgem import (
     FunctionCall,
     FunctionResponse,
     FunctionTool,
+    StreamTruncatedError,
+    TooManyRoundsError,
 )
 from cometgem.testing import FakeServer, Reply
 
@@ -79,7 +79,7 @@ async def test_two_rounds(client: Client, fake_server: FakeServer, tools: Tools)
     assert repr(stream) == "<ConversationStream complete, rounds=2>"
 
 
-async def test_the_usage_is_that_of_all_rounds(
+async def test_usage_is_summed_over_all_rounds(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(
@@ -97,77 +97,7 @@ async def test_the_usage_is_that_of_all_rounds(
     assert stream.usage.candidates_token_count is None
 
 
-async def test_parallel_calls_run_side_by_side_and_are_answered_in_order(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    async def first(name: str) -> str:
-        """Ends after the second."""
-        return await tools.wait(name)
-
-    async def second(name: str) -> str:
-        """Lets the first one go."""
-        tools.gate.set()
-        return name
-
-    fake_server.add(
-        calling(
-            call("first", {"name": "a"}, id="1") | {"thoughtSignature": "c2ln"},
-            call("second", {"name": "b"}, id="2"),
-            call("get_time", {"city": "Bern", "hours": "2"}),
-        ),
-        WARM,
-    )
-    items = await read(client.run_tools(MODEL, "Hi", tools=[first, second, tools.get_time]))
-    answers = [item for item in items if isinstance(item, FunctionResponse)]
-    assert {answer.name for answer in answers} == {"first", "second", "get_time"}
-    places = [answer.name for answer in answers]
-    assert places.index("second") < places.index("first")  # as each is ready
-    sent = fake_server.requests[1].body["contents"][-1]
-    assert [part["functionResponse"] for part in sent["parts"]] == [
-        {"name": "first", "id": "1", "response": {"result": "a"}},
-        {"name": "second", "id": "2", "response": {"result": "b"}},
-        {"name": "get_time", "response": {"result": "Bern +2"}},
-    ]
-
-
-@pytest.mark.parametrize("concurrency", [1, 2, None])
-async def test_so_many_at_a_time(
-    client: Client, fake_server: FakeServer, concurrency: int | None
-) -> None:
-    running = most = 0
-
-    async def work(number: int) -> int:
-        """Work."""
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0.01)
-        running -= 1
-        return number
-
-    fake_server.add(calling(*(call("work", {"number": n}) for n in range(6))), WARM)
-    await read(client.run_tools(MODEL, "Hi", tools=[work], concurrency=concurrency))
-    assert most == (concurrency or 6)
-    sent = fake_server.requests[1].body["contents"][-1]["parts"]
-    assert [part["functionResponse"]["response"]["result"] for part in sent] == [*range(6)]
-
-
-async def test_plain_functions_run_in_threads_side_by_side(
-    client: Client, fake_server: FakeServer
-) -> None:
-    meeting = threading.Barrier(3)
-
-    def meet(name: str) -> str:
-        """Wait for the others."""
-        meeting.wait(10)
-        return name
-
-    fake_server.add(calling(*(call("meet", {"name": name}) for name in "abc")), WARM)
-    items = await read(client.run_tools(MODEL, "Hi", tools=[meet]))
-    assert kinds(items)[-2:] == ["It is ", "warm."]
-
-
-async def test_calls_in_pieces_can_be_watched_and_are_run_whole(
+async def test_streamed_calls_are_visible_early_and_run_once_complete(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     args = {"city": "Bern", "hours": 2}
@@ -181,7 +111,7 @@ async def test_calls_in_pieces_can_be_watched_and_are_run_whole(
         elif not calls:
             seen += [one.args for one in stream.snapshot.function_calls]
     assert seen[0] == {}
-    assert {"city": "Be"} in seen  # as far as it had come
+    assert {"city": "Be"} in seen  # the arguments so far
     assert [(one.name, one.args, one.id) for one in calls] == [("get_time", args, "9")]
     assert fake_server.requests[1].body["contents"][1]["parts"] == [
         {
@@ -191,7 +121,7 @@ async def test_calls_in_pieces_can_be_watched_and_are_run_whole(
     ]
 
 
-async def test_signatures_go_back_byte_for_byte_over_three_rounds(
+async def test_signatures_are_sent_back_unchanged_over_three_rounds(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     signatures = ["AZ+/==", "_-urlsafe", "x" * 5000, "not even base64 \u00e9"]
@@ -225,7 +155,7 @@ async def test_signatures_go_back_byte_for_byte_over_three_rounds(
     }
 
 
-async def test_nothing_is_run_unless_asked(
+async def test_functions_are_not_run_without_run_tools(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(calling(call("get_time", {"city": "Bern", "hours": "2"})))
@@ -240,38 +170,9 @@ async def test_nothing_is_run_unless_asked(
     assert fake_server.requests[0].body["tools"] == fake_server.requests[1].body["tools"]
 
 
-async def test_confirming(client: Client, fake_server: FakeServer, tools: Tools) -> None:
-    asked: list[str] = []
-
-    async def confirm(call: FunctionCall) -> bool | str:
-        asked.append(call.args["city"])
-        return {"a": True, "b": False, "c": "not on Sundays"}[call.args["city"]]
-
-    fake_server.add(calling(*(call("get_weather", {"city": city}) for city in "abc")), WARM)
-    await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm))
-    answers = fake_server.requests[1].body["contents"][-1]["parts"]
-    assert [part["functionResponse"]["response"] for part in answers] == [
-        {"weather": "warm in a"},
-        {"error": "the user refused this call"},
-        {"error": "not on Sundays"},
-    ]
-    assert asked == ["a", "b", "c"]
-    assert tools.begun == ["a"]
-
-
-async def test_confirming_with_a_plain_function_does_not_block(
+async def test_text_stream_yields_the_text_only(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
-    def confirm(call: FunctionCall) -> bool:
-        assert threading.current_thread() is not threading.main_thread()
-        return call.name == "get_weather"
-
-    fake_server.add(calling(call("get_weather", {"city": "a"})), WARM)
-    await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm))
-    assert tools.begun == ["a"]
-
-
-async def test_the_text_alone(client: Client, fake_server: FakeServer, tools: Tools) -> None:
     fake_server.add(
         Reply.chunks({"text": "Hm.", "thought": True}, call("get_weather", {"city": "a"})), WARM
     )
@@ -279,7 +180,7 @@ async def test_the_text_alone(client: Client, fake_server: FakeServer, tools: To
     assert [text async for text in stream.text_stream] == ["It is ", "warm."]
 
 
-async def test_the_status_can_be_known_first(client: Client, fake_server: FakeServer) -> None:
+async def test_open_raises_before_the_first_chunk(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(400, message="no"))
     stream = client.run_tools(MODEL, "Hi", tools=[])
     assert fake_server.requests == []
@@ -287,7 +188,23 @@ async def test_the_status_can_be_known_first(client: Client, fake_server: FakeSe
         await stream.open()
 
 
-async def test_the_final_response_can_be_asked_for_twice(
+async def test_await_opens_the_conversation_and_returns_it(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(Reply.error(400, message="no"))
+    refused = client.run_tools(MODEL, "Hi", tools=[])
+    with pytest.raises(BadRequestError, match="no"):
+        await refused
+    fake_server.add(calling(call("get_weather", {"city": "a"})), WARM)
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather])
+    assert await stream is stream
+    assert len(fake_server.requests) == 2
+    assert kinds(await read(stream))[1:3] == ["call get_weather", "answer {'weather': 'warm in a'}"]
+    async for item in await client.run_tools(MODEL, "Hi", tools=[]):
+        assert item
+
+
+async def test_the_final_response_can_be_requested_twice(
     client: Client, fake_server: FakeServer
 ) -> None:
     fake_server.add(WARM)
@@ -299,3 +216,58 @@ async def test_the_final_response_can_be_asked_for_twice(
         {"text": "Hi"},
         {"text": "there"},
     ]
+
+
+PIECES = [{"functionCall": {"name": "get_weather", "willContinue": True}}]
+
+
+async def test_a_call_cut_off_with_its_stream_is_not_run(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(Reply.chunks({"text": "Well"}, *PIECES).then_end())
+    with pytest.raises(StreamTruncatedError) as caught:
+        await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]))
+    assert caught.value.partial is not None
+    assert caught.value.partial.function_calls[0].will_continue
+    assert tools.begun == []
+
+
+async def test_a_call_cut_off_with_its_stream_is_reported_on_request(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(Reply.chunks({"text": "Well"}, *PIECES).then_end(), WARM)
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], on_tool_error="report")
+    assert (await stream.get_final_response()).text == "It is warm."
+    answer = fake_server.requests[1].body["contents"][-1]["parts"][0]["functionResponse"]
+    assert "was cut off" in answer["response"]["error"]
+    assert tools.begun == []
+
+
+async def test_a_cut_stream_without_an_incomplete_call_is_an_error(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("get_weather", {"city": "a"})).then_end())
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], on_tool_error="report")
+    with pytest.raises(StreamTruncatedError):
+        await read(stream)
+    assert tools.begun == []
+
+
+async def test_too_many_rounds(client: Client, fake_server: FakeServer, tools: Tools) -> None:
+    fake_server.add(*[calling(call("get_weather", {"city": str(n)})) for n in range(5)])
+    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], max_rounds=3)
+    with pytest.raises(TooManyRoundsError) as caught:
+        await read(stream)
+    assert caught.value.rounds == 3
+    assert [turn.role for turn in caught.value.turns] == ["model", "user"] * 2 + ["model"]
+    assert len(fake_server.requests) == 3
+    assert tools.begun == ["0", "1"]
+
+
+async def test_ten_rounds_are_the_default(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(*[calling(call("get_weather", {"city": str(n)})) for n in range(20)])
+    with pytest.raises(TooManyRoundsError, match="after 10 rounds"):
+        await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]))
+    assert len(fake_server.requests) == 10

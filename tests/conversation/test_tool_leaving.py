@@ -1,4 +1,4 @@
-"""Leaving a conversation: in each phase, each way, nothing goes on running."""
+"""Leaving a conversation: in each phase, in each way, nothing keeps running."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_leaving_in_each_phase_leaves_nothing_running(
         await fake_server.requests[-1].wait_gone()
 
 
-async def test_a_dropped_conversation_ends_its_functions(
+async def test_dropping_a_conversation_cancels_its_functions(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(calling(call("wait", {"name": "a"}), call("get_weather", {"city": "b"})))
@@ -114,11 +114,11 @@ async def test_two_tasks_on_one_conversation(client: Client, fake_server: FakeSe
         await task
 
 
-async def test_a_function_may_end_its_own_conversation(
+async def test_a_function_can_close_its_own_conversation(
     client: Client, fake_server: FakeServer
 ) -> None:
     async def hang_up() -> None:
-        """End it."""
+        """Close the conversation."""
         await stream.aclose()
         await asyncio.sleep(60)
 
@@ -128,7 +128,7 @@ async def test_a_function_may_end_its_own_conversation(
         await read(stream)
 
 
-async def test_closed_before_the_functions_have_begun(
+async def test_closing_before_the_functions_have_started(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(calling(call("wait", {"name": "a"})))
@@ -145,7 +145,7 @@ async def test_closed_before_the_functions_have_begun(
     assert tools.begun == []
 
 
-async def test_cancelled_while_it_is_asked(
+async def test_cancelling_while_confirm_runs(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     asked = asyncio.Event()
@@ -166,7 +166,7 @@ async def test_cancelled_while_it_is_asked(
     assert tools.begun == []
 
 
-async def test_it_goes_on_after_a_function_was_cancelled(
+async def test_a_conversation_continues_after_a_function_was_cancelled(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(calling(call("wait", {"name": "a"})), Reply.text("Hi"))
@@ -204,7 +204,7 @@ async def to_the_end(stream: ConversationStream[ConversationItem]) -> None:
         ([calling(call("get_weather", {"city": "a"}))], to_the_end),
     ],
 )
-async def test_no_collector_has_to_run(
+async def test_no_garbage_collection_is_needed(
     client: Client,
     fake_server: FakeServer,
     tools: Tools,

@@ -1,4 +1,4 @@
-"""What a conversation keeps, exactly as it came."""
+"""The turns of a conversation, kept exactly."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AAEC"}}
         ),
     ],
 )
-def test_what_is_said_becomes_turns(contents: Any, turns: list[Content]) -> None:
+def test_contents_become_turns(contents: Any, turns: list[Content]) -> None:
     assert as_turns(contents) == turns
 
 
-def test_what_cannot_be_kept() -> None:
-    with pytest.raises(ConfigurationError, match="cannot be kept as history"):
+def test_contents_that_are_not_valid_as_history() -> None:
+    with pytest.raises(ConfigurationError, match="not valid as history"):
         as_turns([{"role": "user", "parts": [{"text": 5}]}])
-    with pytest.raises(ConfigurationError, match="contents is an empty text"):
+    with pytest.raises(ConfigurationError, match="contents is blank"):
         as_turns("")
 
 
@@ -85,12 +85,12 @@ def test_what_cannot_be_kept() -> None:
         ([{"role": "user", "parts": [Part(text="a"), {"text": "b", "tint": 1}]}], "tint"),
     ],
 )
-def test_nothing_that_was_said_is_dropped_silently(contents: Any, key: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"'{key}' is newer than this library"):
+def test_unknown_keys_are_not_dropped_silently(contents: Any, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{key}' is not known to this version"):
         as_turns(contents)
 
 
-def test_values_that_say_nothing_are_no_loss() -> None:
+def test_empty_values_may_be_dropped() -> None:
     assert as_turns({"text": "a", "thought": None, "hologram": None}) == as_turns("a")
     call = {"functionCall": {"name": "f", "args": {"any": {"key": [0, None]}}, "id": ""}}
     assert as_turns(call)[0].parts[0].function_call == FunctionCall(
@@ -98,7 +98,7 @@ def test_values_that_say_nothing_are_no_loss() -> None:
     )
 
 
-def test_an_instruction_has_no_role() -> None:
+def test_a_system_instruction_has_no_role() -> None:
     assert as_instruction(["Be", Part(text="brief.")]) == Content(
         parts=[Part(text="Be"), Part(text="brief.")]
     )
@@ -108,7 +108,7 @@ def response(*parts: Part) -> GenerateContentResponse:
     return GenerateContentResponse(candidates=[Candidate(content=Content(parts=list(parts)))])
 
 
-def test_a_models_turn_has_no_open_calls() -> None:
+def test_a_model_turn_has_no_incomplete_calls() -> None:
     call = FunctionCall(name="f", args={"a": 1}, id="1")
     opened = FunctionCall(name="f", args={"a": 1}, id="1", will_continue=True)
     whole = response(Part(text="a"), Part(function_call=call, thought_signature="s"))
@@ -118,7 +118,7 @@ def test_a_models_turn_has_no_open_calls() -> None:
     assert model_turn(whole).role == "model"
 
 
-def test_what_may_be_left_out() -> None:
+def test_calls_and_thoughts_can_be_left_out() -> None:
     said = Part(text="a")
     thought, signed = Part(text="b", thought=True), Part(text="c", thought=True)
     signed.thought_signature = "s"
@@ -159,6 +159,6 @@ def test_a_transcript_is_in_wire_form() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '{"model":"m"}', b"\xff", '{"model":1,"history":[]}']
 )
-def test_what_is_no_transcript(text: str | bytes) -> None:
-    with pytest.raises(ConfigurationError, match="this is no chat's JSON: "):
+def test_invalid_transcripts_are_refused(text: str | bytes) -> None:
+    with pytest.raises(ConfigurationError, match="not the JSON of a chat: "):
         read_transcript(text)

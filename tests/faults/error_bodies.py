@@ -81,7 +81,7 @@ ERROR_BODIES = [
     ),
     _bad("it is JSON of another shape", _body({"detail": "no"}), says='400: {"detail": "no"}'),
     _bad("it is cut JSON", _body(b'{"error": {"mess'), says='400: {"error": {"mess'),
-    _bad("it is HTML", Reply.html(400), says="an HTML page came instead of JSON"),
+    _bad("it is HTML", Reply.html(400), says="the server sent an HTML page instead of JSON"),
     _bad("it is plain text", _body(b"go away\n"), says="400: go away"),
     _bad("it is empty", _body(b""), says="400: Bad Request (no body)"),
     _bad("it is invalid UTF-8", _body(b"\xff\xfe caf\xe9"), says="400: \ufffd\ufffd caf\ufffd"),

@@ -219,7 +219,7 @@ ENDINGS = [
         "an event is no JSON",
         lambda k: after(k).then_raw(b"data: {oops}\n\n").then_stall(),
         ResponseDecodeError,
-        says="the server sent no JSON: '{oops}'",
+        says="the server sent something that is not JSON: '{oops}'",
     ),
     _ends(
         "an event is JSON of another shape",

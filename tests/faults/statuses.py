@@ -145,7 +145,7 @@ STATUSES = [
         Reply.html(502),
         ServerError,
         again=True,
-        says="an HTML page came instead of JSON: 502 Bad Gateway",
+        says="the server sent an HTML page instead of JSON: 502 Bad Gateway",
     ),
     refused("the answer is 503", Reply.error(503), ServerError, again=True, code="503"),
     refused(

@@ -60,12 +60,12 @@ NOT_AGAIN = [
 
 
 @pytest.mark.parametrize("error", AGAIN, ids=repr)
-def test_what_may_pass_is_tried_again(error: CometGemError) -> None:
+def test_transient_errors_are_retried(error: CometGemError) -> None:
     assert POLICY.delay(error, 1, 0.5) == 0.25
 
 
 @pytest.mark.parametrize("error", NOT_AGAIN, ids=repr)
-def test_what_cannot_pass_is_not(error: CometGemError) -> None:
+def test_permanent_errors_are_not_retried(error: CometGemError) -> None:
     assert POLICY.delay(error, 1, 0.5) is None
 
 
@@ -74,7 +74,7 @@ def test_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 10])
-def test_attempts_are_requests_in_all(attempts: int) -> None:
+def test_attempts_counts_all_requests(attempts: int) -> None:
     policy = RetryPolicy(attempts=attempts)
     delays = [policy.delay(status(503), sent, 0.0) for sent in range(1, attempts + 2)]
     assert delays == [0.0] * (attempts - 1) + [None, None]
@@ -87,7 +87,7 @@ def test_waits_grow_exponentially_with_full_jitter(jitter: float) -> None:
     assert delays == [jitter * bound for bound in (0.5, 1, 2, 4, 8, 16, 30, 30)]
 
 
-def test_waits_never_pass_the_maximum() -> None:
+def test_waits_never_exceed_the_maximum() -> None:
     policy = RetryPolicy(attempts=10**9, initial=2.0, maximum=3.0)
     assert [policy.delay(status(503), sent, 1.0) for sent in (1, 2, 5000, 10**8)] == [2, 3, 3, 3]
     assert RetryPolicy(initial=0.0).delay(status(503), 2, 1.0) == 0.0
@@ -117,7 +117,7 @@ def test_a_retry_after_is_honored_up_to_the_maximum_and_spread_by_a_tenth(
     assert error.retry_after == asked
 
 
-def test_a_wait_does_not_make_an_error_transient() -> None:
+def test_retry_after_does_not_make_an_error_transient() -> None:
     assert POLICY.delay(APIStatusError(400, "m", retry_after=1.0), 1, 0.5) is None
     assert POLICY.delay(APIStatusError(503, "m", retry_after=1.0), 3, 0.5) is None
 
@@ -132,12 +132,12 @@ def test_a_wait_does_not_make_an_error_transient() -> None:
         ({"maximum": math.nan}, r"maximum=nan"),
     ],
 )
-def test_what_can_never_work_is_refused(fields: dict[str, float], what: str) -> None:
+def test_invalid_arguments_are_refused(fields: dict[str, float], what: str) -> None:
     with pytest.raises(ConfigurationError, match=what):
         RetryPolicy(**fields)
 
 
-def test_a_policy_is_a_value() -> None:
+def test_a_policy_is_hashable_and_frozen() -> None:
     assert hash(POLICY) == hash(RetryPolicy())
     with pytest.raises(AttributeError):
         POLICY.attempts = 5  # type: ignore[misc]

@@ -20,14 +20,12 @@ def test_the_defaults() -> None:
         (Timeouts(stall=None, first_chunk=9), 9),
     ],
 )
-def test_the_first_chunk_is_waited_for_as_any_unless_told(
-    timeouts: Timeouts, first: float | None
-) -> None:
+def test_the_first_chunk_limit_defaults_to_stall(timeouts: Timeouts, first: float | None) -> None:
     assert timeouts.first == first
 
 
 @pytest.mark.parametrize("name", ["connect", "stall", "first_chunk", "total"])
-def test_limits_are_above_zero(name: str) -> None:
+def test_limits_must_be_above_zero(name: str) -> None:
     assert getattr(Timeouts(**{name: None}), name) is None
     assert getattr(Timeouts(**{name: 0.001}), name) == 0.001
     for limit in (0, -1, math.inf, math.nan):
@@ -38,7 +36,7 @@ def test_limits_are_above_zero(name: str) -> None:
         )
 
 
-def test_timeouts_are_a_value() -> None:
+def test_timeouts_are_hashable_and_frozen() -> None:
     assert hash(Timeouts()) == hash(Timeouts())
     with pytest.raises(AttributeError):
         Timeouts().stall = 5  # type: ignore[misc]

@@ -19,7 +19,7 @@ from cometgem.request.address import Key, check_base_url, check_key
         ("http://[::1]:8080/x", "http://[::1]:8080/x"),
     ],
 )
-def test_good_base_urls(url: str, base: str) -> None:
+def test_valid_base_urls(url: str, base: str) -> None:
     assert check_base_url(url, allow_insecure=False) == base
     assert check_base_url(base, allow_insecure=True) == base
 
@@ -27,16 +27,16 @@ def test_good_base_urls(url: str, base: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "is no http"),
-        ("api.cometapi.com", "is no http"),
-        ("//api.cometapi.com", "is no http"),
-        ("ftp://api.cometapi.com", "is no http"),
-        ("https://", "is no http"),
-        ("https:///path", "is no http"),
-        ("https://:443", "is no http"),
-        ("https://host:port", "is no URL"),
-        ("https://host:99999", "is no URL"),
-        ("http://[::1", "is no URL"),
+        ("", "is not an http"),
+        ("api.cometapi.com", "is not an http"),
+        ("//api.cometapi.com", "is not an http"),
+        ("ftp://api.cometapi.com", "is not an http"),
+        ("https://", "is not an http"),
+        ("https:///path", "is not an http"),
+        ("https://:443", "is not an http"),
+        ("https://host:port", "is not a valid URL"),
+        ("https://host:99999", "is not a valid URL"),
+        ("http://[::1", "is not a valid URL"),
         ("https://ho st", "has characters"),
         ("https://host\n", "has characters"),
         ("\thttps://host", "has characters"),
@@ -53,7 +53,7 @@ def test_good_base_urls(url: str, base: str) -> None:
         ("http://[::2]", "would send the key unencrypted"),
     ],
 )
-def test_bad_base_urls(url: str, why: str) -> None:
+def test_invalid_base_urls(url: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why) as caught:
         check_base_url(url, allow_insecure=False)
     assert f"base_url {url!r} " in caught.value.message
@@ -75,28 +75,28 @@ def test_bad_base_urls(url: str, why: str) -> None:
 def test_a_secret_in_a_base_url_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_base_url(url, allow_insecure=True)
-    assert str(caught.value).startswith("base_url must have no user, query or fragment")
+    assert str(caught.value).startswith("base_url must not have a user, query or fragment")
     assert "sk-secret" not in repr(caught.value) + repr(vars(caught.value))
     assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("url", ["http://api.cometapi.com", "http://10.0.0.1:80"])
-def test_insecure_only_if_told(url: str) -> None:
+def test_plain_http_is_allowed_on_request(url: str) -> None:
     assert check_base_url(url, allow_insecure=True) == url
 
 
 @pytest.mark.parametrize("key", ["sk-1", "AIza_-x.y", "!~"])
-def test_good_keys(key: str) -> None:
+def test_valid_keys(key: str) -> None:
     assert check_key(Key(key), "COMETAPI_KEY") == key
 
 
-def test_a_key_hides_itself() -> None:
+def test_the_repr_of_a_key_hides_it() -> None:
     assert repr(Key("sk-secret")) == "'***'"
     assert repr({"key": [Key("sk-secret")]}) == "{'key': ['***']}"
     assert f"{Key('sk-secret')!r}" == "'***'"
 
 
-def test_no_key() -> None:
+def test_an_empty_key_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^COMETAPI_KEY is empty: set it to your "):
         check_key(Key(""), "COMETAPI_KEY")
 
@@ -105,8 +105,10 @@ def test_no_key() -> None:
     "end",
     [" ", "\n", "\r\n", "\x00", "\x1b[0m", "\x7f", "\t", "\u00a0", "\u200b", "\u00e9", "\ud800"],
 )
-def test_a_key_with_what_no_key_has_is_refused_and_not_repeated(end: str) -> None:
+def test_a_key_with_invalid_characters_is_refused_and_not_repeated(end: str) -> None:
     for key in ("sk-secret" + end, end + "sk-secret", "sk-" + end + "secret"):
-        with pytest.raises(ConfigurationError, match=r"^api_key has a space, a line end") as caught:
+        with pytest.raises(
+            ConfigurationError, match=r"^api_key has a space, a line break"
+        ) as caught:
             check_key(Key(key), "api_key")
         assert "secret" not in repr(caught.value) + repr(vars(caught.value))

@@ -50,11 +50,11 @@ CALL = {"functionCall": {"name": "f", "args": {"snake_case": None}}}
         ([model({"function_call": CALL["functionCall"]})], [model(CALL)]),
         ({"text": "", "thought_signature": "s"}, [user({"text": "", "thoughtSignature": "s"})]),
         (Part(text="", thought_signature="s"), [user({"text": "", "thoughtSignature": "s"})]),
-        ({"newer": {"than": "us"}}, [user({"newer": {"than": "us"}})]),
+        ({"newer": {"key": 1}}, [user({"newer": {"key": 1}})]),
         ({"parts": [A], "newer": 0}, [user(A) | {"newer": 0}]),
     ],
 )
-def test_what_can_be_said(contents: Any, turns: list[Any]) -> None:
+def test_contents_become_turns(contents: Any, turns: list[Any]) -> None:
     assert json.loads(encode(contents_to_wire(contents))) == turns
 
 
@@ -77,29 +77,29 @@ def test_newer_keys_of_a_system_instruction_pass() -> None:
     assert instruction_to_wire({"parts": [A], "newer": 0}) == {"parts": [A], "newer": 0}
 
 
-WANTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "
+EXPECTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("contents", "message"),
     [
-        (None, "<x>" + WANTED + "NoneType"),
-        (5, "<x>" + WANTED + "int"),
-        (b"a", "<x>" + WANTED + "bytes"),
-        ({"a"}, "<x>" + WANTED + "set"),
-        ((one for one in "ab"), "<x>" + WANTED + "generator"),
-        (GenerateContentResponse(), "<x>" + WANTED + "GenerateContentResponse"),
-        ([], "<x> is an empty list: say something"),
-        ("", "<x> is an empty text: say something"),
-        (" \n", "<x> is an empty text: say something"),
-        (["a", ""], "<x>[1] is an empty text: say something"),
-        (["a", 5], "<x>[1]" + WANTED + "int"),
-        (["a", None], "<x>[1]" + WANTED + "NoneType"),
-        ([["a"]], "<x>[0]" + WANTED + "list"),
-        ([FunctionCall(name="f")], "<x>[0]" + WANTED + "FunctionCall"),
-        ({}, "<x> is an empty part: give it a text or something else"),
-        (Part(), "<x> is an empty part: give it a text or something else"),
-        (["a", {}], "<x>[1] is an empty part: give it a text or something else"),
+        (None, "<x>" + EXPECTED + "NoneType"),
+        (5, "<x>" + EXPECTED + "int"),
+        (b"a", "<x>" + EXPECTED + "bytes"),
+        ({"a"}, "<x>" + EXPECTED + "set"),
+        ((one for one in "ab"), "<x>" + EXPECTED + "generator"),
+        (GenerateContentResponse(), "<x>" + EXPECTED + "GenerateContentResponse"),
+        ([], "<x> is an empty list: give at least one text or part"),
+        ("", "<x> is blank: give it some text"),
+        (" \n", "<x> is blank: give it some text"),
+        (["a", ""], "<x>[1] is blank: give it some text"),
+        (["a", 5], "<x>[1]" + EXPECTED + "int"),
+        (["a", None], "<x>[1]" + EXPECTED + "NoneType"),
+        ([["a"]], "<x>[0]" + EXPECTED + "list"),
+        ([FunctionCall(name="f")], "<x>[0]" + EXPECTED + "FunctionCall"),
+        ({}, "<x> is an empty part: set its text or another field"),
+        (Part(), "<x> is an empty part: set its text or another field"),
+        (["a", {}], "<x>[1] is an empty part: set its text or another field"),
         (Content(), "<x> has no parts: give it at least one"),
         ({"role": "user"}, "<x> has no parts: give it at least one"),
         (["a", {"role": "user", "parts": []}], "<x>[1] has no parts: give it at least one"),
@@ -116,15 +116,15 @@ WANTED = " must be a str, a Part, a Content, a dict in wire form, or a list of t
     ("to_wire", "name"),
     [(contents_to_wire, "contents"), (instruction_to_wire, "system_instruction")],
 )
-def test_what_cannot_be_said(
-    said: Any, message: str, to_wire: Callable[[Any], Any], name: str
+def test_invalid_contents_are_refused(
+    contents: Any, message: str, to_wire: Callable[[Any], Any], name: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        to_wire(said)
+        to_wire(contents)
     assert str(caught.value) == message.replace("<x>", name)
 
 
-def test_what_was_given_is_not_changed() -> None:
+def test_the_contents_are_not_modified() -> None:
     content = Content(parts=[Part(text="a")])
     turn = {"parts": [A]}
     given = ["a", content, turn]

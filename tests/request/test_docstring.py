@@ -25,7 +25,7 @@ from cometgem.request.docstring import read_docstring
         ("Do: it.\n\nArgs:\nSo long.\n    city: Where.", "Do: it.", {}),
     ],
 )  # fmt: skip
-def test_what_a_docstring_says(
+def test_summaries_and_arguments_are_read(
     docstring: str | None, summary: str, arguments: dict[str, str]
 ) -> None:
     assert read_docstring(docstring) == (summary, arguments)

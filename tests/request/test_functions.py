@@ -1,20 +1,20 @@
-"""Functions as tools: what is declared, what is decoded, what goes back."""
+"""Functions as tools: declarations, arguments, results."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import enum
 import functools
 import json
 from importlib import metadata
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
 import msgspec
 import pytest
+from request.declared import NULL, TRIP, UNIT, Node, Opaque, Place, Size, Trip, Unit
 
 from cometgem.errors import ConfigurationError, ToolArgumentsError
 from cometgem.request.functions import FunctionTool, as_function_tools, tools_to_wire
+from cometgem.request.schema import json_schema
 from cometgem.types import (
     FunctionCall,
     FunctionDeclaration,
@@ -28,123 +28,69 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Unit(enum.Enum):
-    CELSIUS = "celsius"
-    KELVIN = "kelvin"
-
-
-class Size(enum.IntEnum):
-    SMALL = 1
-    LARGE = 2
-
-
-@dataclasses.dataclass
-class Place:
-    lat: float
-    lon: float = 0.0
-
-
-class Trip(TypedDict):
-    stops: list[Place]
-    name: NotRequired[str]
-
-
-class Node(msgspec.Struct):
-    name: str
-    children: list[Node] = []
-
-
-class Opaque:
-    """Nothing that JSON could say."""
-
-
-PLACE = {
-    "title": "Place",
-    "type": "object",
-    "properties": {"lat": {"type": "number"}, "lon": {"type": "number", "default": 0.0}},
-    "required": ["lat"],
-}
-TRIP = {
-    "title": "Trip",
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "stops": {"type": "array", "items": PLACE}},
-    "required": ["stops"],
-}
-UNIT = {"title": "Unit", "type": "string", "enum": ["celsius", "kelvin"]}
-NULL = {"type": "null"}
-
-# An annotation, its schema, an argument on the wire, and what the function gets.
-TYPES: list[tuple[Any, Any, Any, Any]] = [
-    (str, {"type": "string"}, "a", "a"),
-    (int, {"type": "integer"}, 5, 5),
-    (int, {"type": "integer"}, 5.0, 5),
-    (int, {"type": "integer"}, "5", 5),
-    (float, {"type": "number"}, 5, 5.0),
-    (float, {"type": "number"}, "1.5", 1.5),
-    (bool, {"type": "boolean"}, True, True),
-    (bool, {"type": "boolean"}, "true", True),
-    (Unit, UNIT, "kelvin", Unit.KELVIN),
-    (Size, {"title": "Size", "type": "integer", "enum": [1, 2]}, 2, Size.LARGE),
-    (Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}, "b", "b"),
-    (Optional[int], {"anyOf": [{"type": "integer"}, NULL]}, None, None),  # noqa: UP045
-    (str | None, {"anyOf": [{"type": "string"}, NULL]}, "a", "a"),
-    (int | str, {"anyOf": [{"type": "integer"}, {"type": "string"}]}, "5", "5"),
-    (Union[Unit, None], {"anyOf": [NULL, UNIT]}, "celsius", Unit.CELSIUS),  # noqa: UP007
-    (list[int], {"type": "array", "items": {"type": "integer"}}, [1, 2.0], [1, 2]),
-    (list, {"type": "array"}, [1, "a"], [1, "a"]),
-    (dict[str, int], {"type": "object", "additionalProperties": {"type": "integer"}}, {"a": 1},
-     {"a": 1}),
-    (dict, {"type": "object"}, {"a": []}, {"a": []}),
-    (Any, {}, {"a": 1}, {"a": 1}),
-    (Place, PLACE, {"lat": 1}, Place(1.0, 0.0)),
-    (Trip, TRIP, {"stops": [{"lat": 1, "lon": 2}]}, {"stops": [Place(1.0, 2.0)]}),
-    (dt.date, {"type": "string", "format": "date"}, "2061-07-28",
-     dt.date(2061, 7, 28)),
-    (Annotated[int, msgspec.Meta(ge=1, description="How many")],
-     {"type": "integer", "minimum": 1, "description": "How many"}, 2, 2),
-]  # fmt: skip
+# An annotation, an argument on the wire, and the value that the function gets.
+ARGUMENTS: list[tuple[Any, Any, Any]] = [
+    (str, "a", "a"),
+    (int, 5, 5),
+    (int, 5.0, 5),
+    (int, "5", 5),
+    (float, 5, 5.0),
+    (float, "1.5", 1.5),
+    (bool, True, True),
+    (bool, "true", True),
+    (Unit, "kelvin", Unit.KELVIN),
+    (Size, 2, Size.LARGE),
+    (Literal["a", "b"], "b", "b"),
+    (Optional[int], None, None),  # noqa: UP045
+    (str | None, "a", "a"),
+    (int | str, "5", "5"),
+    (Union[Unit, None], "celsius", Unit.CELSIUS),  # noqa: UP007
+    (list[int], [1, 2.0], [1, 2]),
+    (list, [1, "a"], [1, "a"]),
+    (dict[str, int], {"a": 1}, {"a": 1}),
+    (dict, {"a": []}, {"a": []}),
+    (Any, {"a": 1}, {"a": 1}),
+    (Place, {"lat": 1}, Place(1.0, 0.0)),
+    (Trip, {"stops": [{"lat": 1, "lon": 2}]}, {"stops": [Place(1.0, 2.0)]}),
+    (dt.date, "2061-07-28", dt.date(2061, 7, 28)),
+    (Annotated[int, msgspec.Meta(ge=1, description="How many")], 2, 2),
+]
 
 
 def function_of(annotation: Any) -> Callable[..., object]:
     def look(value: Any) -> None:  # noqa: ARG001  # declared, never called
-        raise AssertionError("nothing is called here")
+        raise AssertionError("no function is called here")
 
     look.__annotations__["value"] = annotation
     return look
 
 
-@pytest.mark.parametrize(("annotation", "schema", "given", "got"), TYPES)
-def test_types(annotation: Any, schema: Any, given: Any, got: Any) -> None:
+@pytest.mark.parametrize(("annotation", "given", "got"), ARGUMENTS)
+def test_arguments_are_decoded_by_the_annotation(annotation: Any, given: Any, got: Any) -> None:
     tool = FunctionTool(function_of(annotation))
-    declaration = json.loads(encode(tool.declaration))
-    parameters = declaration["parametersJsonSchema"]
-    value = sorted_any_of(parameters["properties"]["value"])
-    assert value == sorted_any_of(schema)
-    assert parameters["required"] == ["value"]
+    parameters = json.loads(encode(tool.declaration))["parametersJsonSchema"]
+    assert parameters == {
+        "type": "object",
+        "properties": {"value": json_schema(annotation, {}, "x")},
+        "required": ["value"],
+    }
     arguments = tool.parse(FunctionCall(name="look", args={"value": given}))
     assert arguments == {"value": got}
     assert type(arguments["value"]) is type(got)
-
-
-def sorted_any_of(schema: Any) -> Any:
-    """Return the schema without the order of alternatives, which means nothing."""
-    if "anyOf" in schema:
-        return {**schema, "anyOf": sorted(schema["anyOf"], key=lambda one: one["type"])}
-    return schema
 
 
 MSGSPEC = tuple(map(int, metadata.version("msgspec").split(".")[:2]))
 
 
 @pytest.mark.skipif(MSGSPEC < (0, 22), reason="msgspec before 0.22 cannot sort the values")
-def test_values_of_several_types_have_no_type() -> None:
+def test_arguments_of_literals_of_several_types_are_decoded() -> None:
     tool = FunctionTool(function_of(Literal["a", 1]))
     properties = tool.declaration.parameters_json_schema["properties"]
     assert properties["value"] == {"enum": [1, "a"]}
     assert tool.parse(FunctionCall(args={"value": 1})) == {"value": 1}
 
 
-def test_all_that_a_declaration_says() -> None:
+def test_a_declaration_combines_docstring_and_annotations() -> None:
     async def get_weather(city: str, unit: Unit = Unit.CELSIUS, *, days: int | None = None) -> Trip:
         """Look up
         the weather.
@@ -177,7 +123,7 @@ def test_all_that_a_declaration_says() -> None:
     }
 
 
-def test_a_name_and_a_description_of_ones_own() -> None:
+def test_a_custom_name_and_description() -> None:
     tool = FunctionTool(lambda: 1, name="one", description="Always 1.", timeout=2)
     assert (tool.name, tool.timeout) == ("one", 2)
     assert tool.declaration == FunctionDeclaration(
@@ -210,14 +156,14 @@ def test_a_name_and_a_description_of_ones_own() -> None:
                 "required": ["name"]}}}),
     ],
 )  # fmt: skip
-def test_results(annotation: Any, schema: Any) -> None:
+def test_result_schemas(annotation: Any, schema: Any) -> None:
     def look() -> Any: ...
 
     look.__annotations__["return"] = annotation
     assert FunctionTool(look).declaration.response_json_schema == schema
 
 
-def test_a_type_that_contains_itself_is_referred_to() -> None:
+def test_a_type_that_contains_itself_stays_a_reference() -> None:
     def plant(tree: Node, other: Node | None = None) -> None: ...
 
     tool = FunctionTool(plant)
@@ -250,7 +196,7 @@ def find(name: str, room: int) -> None: ...
         (functools.partial(functools.partial(find, room=5)), "find", ["name"]),
     ],
 )
-def test_what_else_can_be_called(
+def test_other_callables_can_be_declared(
     function: Callable[..., object], name: str | None, required: list[str]
 ) -> None:
     assert (
@@ -272,33 +218,35 @@ def result() -> Opaque: ...  # type: ignore[empty-body]
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (positional, "the parameter 'x' of 'positional' cannot be declared: the model gives each"),
-        (several, "the parameter 'xs' of 'several' cannot be declared: the model gives each"),
-        (named, "the parameter 'xs' of 'named' cannot be declared: the model gives each"),
+        (positional, "the parameter 'x' of 'positional' cannot be declared: the model passes each"),
+        (several, "the parameter 'xs' of 'several' cannot be declared: the model passes each"),
+        (named, "the parameter 'xs' of 'named' cannot be declared: the model passes each"),
         (bare, "the parameter 'x' of 'bare' cannot be declared: it has no annotation"),
         (opaque, "the parameter 'x' of 'opaque' cannot be declared: type <class"),
         (deep, "the parameter 'x' of 'deep' cannot be declared: type <class"),
         (two, "the parameter 'x' of 'two' cannot be declared: Type unions may not contain"),
         (unknown, "the parameter 'x' of 'unknown' cannot be declared: name 'Nowhere' is not"),
         (result, "the result of 'result' cannot be declared: type <class"),
-        (lambda: 1, "'<lambda>' is no name for a tool: give FunctionTool(..., name=...)"),
-        (Office(), "'' is no name for a tool: give FunctionTool(..., name=...)"),
+        (lambda: 1, "'<lambda>' is not a valid tool name: use FunctionTool(..., name=...)"),
+        (Office(), "'' is not a valid tool name: use FunctionTool(..., name=...)"),
     ],
 )
-def test_what_cannot_be_declared(function: Callable[..., object], sentence: str) -> None:
+def test_functions_that_cannot_be_declared_are_refused(
+    function: Callable[..., object], sentence: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         FunctionTool(function)
     assert str(caught.value).startswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["a b", "1a", "-a", "a" * 129, "é", "a\n"])
-def test_names_that_the_api_refuses(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no name for a tool"):
+def test_invalid_tool_names_are_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a valid tool name"):
         FunctionTool(find, name=name)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5"])
-def test_timeouts_that_can_never_work(timeout: Any) -> None:
+def test_invalid_timeouts_are_refused(timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^timeout="):
         FunctionTool(find, timeout=timeout)
 
@@ -312,7 +260,7 @@ def test_timeouts_that_can_never_work(timeout: Any) -> None:
         ({"name": None, "room": 1}, "Expected `str`, got `null` - at `$.name`"),
     ],
 )
-def test_arguments_that_were_not_declared(args: dict[str, Any], reason: str) -> None:
+def test_arguments_that_do_not_match_the_declaration(args: dict[str, Any], reason: str) -> None:
     call = FunctionCall(name="find", args=args)
     with pytest.raises(ToolArgumentsError) as caught:
         FunctionTool(find).parse(call)
@@ -320,7 +268,7 @@ def test_arguments_that_were_not_declared(args: dict[str, Any], reason: str) -> 
     assert caught.value.message == reason
 
 
-def test_what_the_model_leaves_out_is_pythons_own_default() -> None:
+def test_omitted_arguments_use_the_default_of_the_function() -> None:
     default = Place(1.0)
 
     def go(place: Place = default, tags: list[str] = ["a"]) -> None: ...  # noqa: B006
@@ -344,13 +292,13 @@ def test_what_the_model_leaves_out_is_pythons_own_default() -> None:
         (FunctionResponse(name="other", response={"a": 1}, scheduling="SILENT"), {"a": 1}),
     ],
 )
-def test_what_goes_back(result: object, response: dict[str, Any]) -> None:
+def test_results_become_responses(result: object, response: dict[str, Any]) -> None:
     answer = FunctionTool(find).to_response(FunctionCall(name="find", id="7"), result)
     assert (answer.name, answer.id, answer.response) == ("find", "7", response)
     assert answer.scheduling == getattr(result, "scheduling", None)
 
 
-def test_what_is_no_json() -> None:
+def test_results_that_json_cannot_express_are_refused() -> None:
     with pytest.raises(TypeError, match="Opaque"):
         FunctionTool(find).to_response(FunctionCall(name="find"), Opaque())
 
@@ -359,7 +307,7 @@ def wire(tools: Any) -> list[Any]:
     return tools_to_wire(as_function_tools(tools))
 
 
-def test_all_functions_are_one_tool() -> None:
+def test_all_functions_become_one_tool() -> None:
     search = Tool(google_search=GoogleSearch())
     made = wire([search, find, {"code_execution": {}}, FunctionTool(find, name="g")])
     assert [declaration.name for declaration in made[0].function_declarations] == ["find", "g"]
@@ -379,7 +327,7 @@ def test_all_functions_are_one_tool() -> None:
         ([find, {"googleSerch": {}}], "tools[1] has no key 'googleSerch'"),
     ],
 )
-def test_tools_that_are_none(tools: Any, sentence: str) -> None:
+def test_invalid_tools_are_refused(tools: Any, sentence: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         wire(tools)
     assert str(caught.value).startswith(sentence)

@@ -26,7 +26,7 @@ from cometgem.types import (
     VoiceConfig,
 )
 
-# The caller's own names: snake_case, camelCase, and the API's own, where they are not the API's.
+# Names chosen by the caller, some of them in snake_case or equal to keys of the API.
 OWN = {"top_k": 1, "inline_data": {"mime_type": "m"}, "fooBar": None, "a b": [{"max_items": 1}]}
 
 BOTH_SPELLINGS: list[tuple[type[Struct], Any, Any]] = [
@@ -60,7 +60,7 @@ BOTH_SPELLINGS: list[tuple[type[Struct], Any, Any]] = [
 
 
 @pytest.mark.parametrize(("struct", "given", "wire"), BOTH_SPELLINGS)
-def test_the_apis_keys_in_both_spellings(struct: type[Struct], given: Any, wire: Any) -> None:
+def test_api_keys_in_both_spellings(struct: type[Struct], given: Any, wire: Any) -> None:
     assert to_wire(given, struct, "x") == wire
     assert to_wire(MappingProxyType(given), struct, "x") == wire
     assert to_wire(wire, struct, "x") == wire
@@ -85,11 +85,11 @@ def test_the_apis_keys_in_both_spellings(struct: type[Struct], given: Any, wire:
         (Schema, {"example": OWN, "enum": ["top_k"]}, {"example": OWN, "enum": ["top_k"]}),
     ],
 )
-def test_the_callers_own_names_are_not_touched(struct: type[Struct], given: Any, wire: Any) -> None:
+def test_the_callers_own_names_are_not_changed(struct: type[Struct], given: Any, wire: Any) -> None:
     assert to_wire(given, struct, "x") == wire
 
 
-def test_structs_are_found_wherever_they_stand_in_a_type() -> None:
+def test_structs_are_found_anywhere_in_a_type() -> None:
     class Holder(Struct, rename="camel"):
         some_parts: list[Part] | None = None
         more_parts: dict[str, Part] | None = None
@@ -101,7 +101,7 @@ def test_structs_are_found_wherever_they_stand_in_a_type() -> None:
     }
 
 
-def test_the_names_of_properties_are_the_callers_but_what_they_hold_is_not() -> None:
+def test_property_names_are_kept_but_their_schemas_are_converted() -> None:
     given = {
         "any_of": [{"min_items": 1}],
         "properties": {"max_items": {"max_items": 1}, "foo_bar": Schema(type="STRING")},
@@ -153,7 +153,7 @@ def test_newer_keys_become_camel_case_too(key: str, wire: str) -> None:
     assert to_wire({key: 1}, GenerationConfig, "x") == {wire: 1}
 
 
-def test_words_of_json_schema_pass_as_they_are() -> None:
+def test_json_schema_keywords_pass_unchanged() -> None:
     schema = {
         "$ref": "#",
         "$defs": {},
@@ -209,25 +209,25 @@ def test_misspelt_keys_are_refused(
         (Schema, {"properties": [{}]}, "x.properties must be a Schema or a dict, got list"),
     ],
 )
-def test_what_is_neither_is_refused(struct: type[Struct], given: Any, message: str) -> None:
+def test_values_of_other_types_are_refused(struct: type[Struct], given: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         to_wire(given, struct, "x")
     assert str(caught.value) == message
 
 
-def test_a_struct_passes_as_it_is() -> None:
+def test_a_struct_passes_unchanged() -> None:
     tool = Tool(google_search=GoogleSearch())
     assert to_wire(tool, Tool, "x") is tool
     assert list_to_wire([tool, {"google_maps": {}}], Tool, "x") == [tool, {"googleMaps": {}}]
 
 
 @pytest.mark.parametrize("given", [{}, "ab", Tool(), None, (one for one in [{}])])
-def test_a_list_is_a_list_or_a_tuple(given: object) -> None:
+def test_other_types_in_place_of_a_list_are_refused(given: object) -> None:
     with pytest.raises(ConfigurationError, match="tools must be a list of Tool or dict, got "):
         list_to_wire(given, Tool, "tools")
 
 
-def test_what_was_given_is_not_changed() -> None:
+def test_the_argument_is_not_modified() -> None:
     given = {"thinking_config": {"thinking_budget": 0}}
     to_wire(given, GenerationConfig, "x")
     assert given == {"thinking_config": {"thinking_budget": 0}}

@@ -1,4 +1,4 @@
-"""What each generation is told, of each wish, as the API's pages on thinking say."""
+"""How each setting is translated for each generation of models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cometgem.request.build import build_request
 from cometgem.request.thinking import mismatch, thinking_config
 from cometgem.types import GenerationConfig, ThinkingConfig
 
-WISHES = ("off", "minimal", "low", "medium", "high", "dynamic", 0, -1, 100, 600, 32768)
+SETTINGS = ("off", "minimal", "low", "medium", "high", "dynamic", 0, -1, 100, 600, 32768)
 
 LEVELS: dict[Any, ThinkingConfig] = {
     "minimal": ThinkingConfig(thinking_level="MINIMAL"),
@@ -37,14 +37,14 @@ BUDGETS: dict[Any, int] = {
 
 
 def levels(*names: str) -> dict[Any, ThinkingConfig]:
-    return {wish: LEVELS[wish] for wish in (*names, "dynamic", -1)}
+    return {setting: LEVELS[setting] for setting in (*names, "dynamic", -1)}
 
 
 def budgets(*without: Any) -> dict[Any, ThinkingConfig]:
     return {
-        wish: ThinkingConfig(thinking_budget=budget)
-        for wish, budget in BUDGETS.items()
-        if wish not in without
+        setting: ThinkingConfig(thinking_budget=budget)
+        for setting, budget in BUDGETS.items()
+        if setting not in without
     }
 
 
@@ -59,7 +59,7 @@ MODELS = {
     "gemini-4-pro": LEVELS,
     "gemini-10.2-ultra": LEVELS,
     "gemini-flash-latest": LEVELS,
-    "no-name-of-ours": LEVELS,
+    "an-unknown-model": LEVELS,
     "gemini-2.5-pro": PRO,
     "models/gemini-2.5-pro-preview-06-05": PRO,
     "Gemini-2.5-Flash": budgets(),
@@ -71,18 +71,20 @@ MODELS = {
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("wish", WISHES)
-def test_a_wish_becomes_what_the_generation_takes(model: str, wish: Any) -> None:
-    expected = MODELS[model].get(wish)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_is_translated_to_the_models_parameter(model: str, setting: Any) -> None:
+    expected = MODELS[model].get(setting)
     if expected is None:
-        with pytest.raises(ConfigurationError, match=f"cannot do thinking={wish!r}: it takes '"):
-            thinking_config(model, wish, thoughts=None)
+        with pytest.raises(
+            ConfigurationError, match=f"does not support thinking={setting!r}: it takes '"
+        ):
+            thinking_config(model, setting, thoughts=None)
     else:
-        assert thinking_config(model, wish, thoughts=None) == expected
+        assert thinking_config(model, setting, thoughts=None) == expected
 
 
 @pytest.mark.parametrize(
-    ("model", "wish", "possible"),
+    ("model", "setting", "supported"),
     [
         ("gemini-2.5-pro", "off", "'minimal' to 'high', 'dynamic', or 128 to 32768 tokens"),
         ("gemini-2.5-flash", 99999, "'off', 'minimal' to 'high', 'dynamic', or 1 to 24576 tokens"),
@@ -91,19 +93,22 @@ def test_a_wish_becomes_what_the_generation_takes(model: str, wish: Any) -> None
         ("gemini-2.0-flash", "low", "'off' only"),
     ],
 )
-def test_an_impossible_wish_is_told_what_is_possible(model: str, wish: Any, possible: str) -> None:
+def test_the_error_says_what_the_model_supports(model: str, setting: Any, supported: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        thinking_config(model, wish, thoughts=None)
-    assert str(caught.value) == f"{model!r} cannot do thinking={wish!r}: it takes {possible}"
+        thinking_config(model, setting, thoughts=None)
+    assert (
+        str(caught.value)
+        == f"{model!r} does not support thinking={setting!r}: it takes {supported}"
+    )
 
 
-@pytest.mark.parametrize("wish", ["max", "LOW", "", -2, True, 1.5, [], {"thinkingLevel": "LOW"}])
-def test_what_is_no_wish(wish: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^thinking=.*: give 'off', 'minimal', 'low'"):
-        thinking_config("gemini-3-flash", wish, thoughts=None)
+@pytest.mark.parametrize("setting", ["max", "LOW", "", -2, True, 1.5, [], {"thinkingLevel": "LOW"}])
+def test_invalid_settings_are_refused(setting: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^thinking=.* must be 'off', 'minimal', 'low'"):
+        thinking_config("gemini-3-flash", setting, thoughts=None)
 
 
-def test_summaries() -> None:
+def test_thoughts_set_include_thoughts() -> None:
     assert thinking_config("gemini-3-pro", "low", thoughts=True) == ThinkingConfig(
         thinking_level="LOW", include_thoughts=True
     )
@@ -111,9 +116,9 @@ def test_summaries() -> None:
         include_thoughts=False
     )
     assert thinking_config("gemini-2.0-flash", None, thoughts=False) == ThinkingConfig()
-    with pytest.raises(ConfigurationError, match="summaries of what thinking='off' leaves out"):
+    with pytest.raises(ConfigurationError, match="cannot be combined with thinking='off'"):
         thinking_config("gemini-2.5-flash", "off", thoughts=True)
-    with pytest.raises(ConfigurationError, match="cannot do thoughts=True"):
+    with pytest.raises(ConfigurationError, match="does not support thoughts=True"):
         thinking_config("gemini-2.0-flash", None, thoughts=True)
 
 
@@ -123,30 +128,30 @@ def sent(model: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("config", [None, GenerationConfig(seed=5), {"seed": 5}])
-def test_it_stands_beside_the_other_configuration(config: Any) -> None:
+def test_thinking_is_added_to_the_generation_config(config: Any) -> None:
     other = {} if config is None else {"seed": 5}
-    wish, warning = sent("gemini-3-pro", thinking="high", thoughts=True, generation_config=config)
-    assert wish == other | {"thinkingConfig": {"thinkingLevel": "HIGH", "includeThoughts": True}}
+    made, warning = sent("gemini-3-pro", thinking="high", thoughts=True, generation_config=config)
+    assert made == other | {"thinkingConfig": {"thinkingLevel": "HIGH", "includeThoughts": True}}
     assert warning is None
     assert sent("gemini-3-pro", thinking="dynamic", generation_config=config) == (
         other or None,
         None,
     )
-    if config is not None:  # which is the caller's
+    if config is not None:  # the argument is not modified
         assert config in (GenerationConfig(seed=5), {"seed": 5})
 
 
 @pytest.mark.parametrize(
-    "by_hand",
+    "explicit",
     [
         GenerationConfig(thinking_config=ThinkingConfig(thinking_budget=7)),
         {"thinkingConfig": {"thinkingBudget": 7}},
         {"thinking_config": ThinkingConfig(thinking_budget=7)},
     ],
 )
-def test_what_was_given_by_hand_wins(by_hand: Any) -> None:
+def test_an_explicit_thinking_config_takes_precedence(explicit: Any) -> None:
     config, warning = sent(
-        "gemini-2.5-pro", thinking="high", thoughts=True, generation_config=by_hand
+        "gemini-2.5-pro", thinking="high", thoughts=True, generation_config=explicit
     )
     assert config == {"thinkingConfig": {"thinkingBudget": 7}}
     assert warning == (
@@ -170,9 +175,9 @@ def test_what_was_given_by_hand_wins(by_hand: Any) -> None:
         ("gemini-2.5-pro", {"thinkingBudget": 0}, False),
         ("gemini-2.0-flash", {"thinkingBudget": 0}, False),
         ("gemini-2.0-flash", {"includeThoughts": False, "thinkingBudget": None}, True),
-        ("no-name-of-ours", {"thinkingLevel": "LOW"}, True),
+        ("an-unknown-model", {"thinkingLevel": "LOW"}, True),
         ("gemini-3-flash", {"newer": 1}, True),
     ],
 )
-def test_what_does_not_fit_the_name(model: str, config: dict[str, Any], *, fits: bool) -> None:
+def test_mismatches_of_config_and_model(model: str, config: dict[str, Any], *, fits: bool) -> None:
     assert (mismatch(model, config) is None) == fits

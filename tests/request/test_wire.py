@@ -1,4 +1,4 @@
-"""What the client sends, as aiohttp is told and as the socket sees it."""
+"""What the client sends: the calls of aiohttp, and the bytes on the socket."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ JSON_SCHEMA = {"type": "object", "properties": {"max_items": {"type": "integer"}
 
 
 class Response(aiohttp.ClientResponse):
-    """aiohttp 3.14 wants to know its writer, and aioresponses 0.7.9 does not know that."""
+    """aiohttp 3.14 requires a stream writer, which aioresponses 0.7.9 does not pass."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **options)
 
 
 class Sent(NamedTuple):
-    """A request, as aiohttp was told."""
+    """A request, as it was passed to aiohttp."""
 
     method: str
     url: str
@@ -109,8 +109,8 @@ async def send(
                 response = await made.generate_content(model, contents, **(options or {}))
         assert response.text == "Hello"
         (((method, url), (call,)),) = mock.requests.items()
-    told = dict(call.kwargs)
-    return Sent(method, str(url), told.pop("headers"), json.loads(told.pop("data")), told)
+    passed = dict(call.kwargs)
+    return Sent(method, str(url), passed.pop("headers"), json.loads(passed.pop("data")), passed)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ async def test_contents(operation: str, contents: Any, turns: Any) -> None:
         ),
     ],
 )
-@pytest.mark.filterwarnings("ignore:thinkingLevel")  # the model is one that takes budgets
+@pytest.mark.filterwarnings("ignore:thinkingLevel")  # the model takes budgets
 async def test_options(operation: str, name: str, values: list[Any], wire: Any) -> None:
     head, *words = name.split("_")
     key = head + "".join(map(str.title, words))
@@ -458,7 +458,7 @@ async def test_extra_body(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_the_keys_header(operation: str) -> None:
+async def test_the_header_of_the_key(operation: str) -> None:
     for auth, name, value in [
         ("x-goog-api-key", "x-goog-api-key", KEY),
         ("bearer", "Authorization", f"Bearer {KEY}"),
@@ -488,7 +488,7 @@ async def test_headers_of_the_user(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_where_it_goes(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_url_of_a_request(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "?alt=sse" if operation == "streamGenerateContent" else ""
     path = f"/v1beta/models/{MODEL}:{operation}{query}"
     for base_url in ("https://example.com", "https://example.com/gemini/", "https://[::1]:8443"):
@@ -502,7 +502,7 @@ async def test_where_it_goes(operation: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Trace:
-    """A server that knows no HTTP beyond the length of a body, and writes down all it gets."""
+    """A server that records all it receives; of HTTP it knows only the length of a body."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
@@ -522,7 +522,7 @@ class Trace:
                     b"Set-Cookie: session=1; Path=/\r\n"
                     b"Content-Length: %d\r\n\r\n%b" % (len(STREAM), STREAM)
                 )
-        except asyncio.IncompleteReadError:  # the client is gone
+        except asyncio.IncompleteReadError:  # the client has disconnected
             writer.close()
 
 
@@ -548,11 +548,11 @@ async def test_the_bytes_of_a_request(trace: tuple[Trace, str], auth: Any, key_l
     assert server.connections == 1
     body = '{"contents":[{"role":"user","parts":[{"text":"H\u00e9\U0001f30d\u2028"}]}]}'.encode()
     assert server.bodies == [body, body]
-    # The second is the first again: what a server has set does not come back.
+    # Both requests are equal: the cookie that the server set is not sent.
     assert server.heads[0] == server.heads[1]
     request_line, *lines = server.heads[0].decode("ascii").removesuffix("\r\n\r\n").split("\r\n")
     assert request_line == f"POST /v1beta/models/{MODEL}:streamGenerateContent?alt=sse HTTP/1.1"
-    # Which encodings are accepted depends on what else is installed.
+    # Which encodings are accepted depends on the packages that are installed.
     assert sorted(line for line in lines if not line.startswith("Accept-Encoding: ")) == sorted(
         [
             f"Host: {address}",
@@ -567,7 +567,7 @@ async def test_the_bytes_of_a_request(trace: tuple[Trace, str], auth: Any, key_l
     assert server.heads[0].count(KEY.encode()) == 1
 
 
-async def test_a_header_is_sent_once_whatever_its_case(trace: tuple[Trace, str]) -> None:
+async def test_header_names_are_case_insensitive(trace: tuple[Trace, str]) -> None:
     server, address = trace
     headers = {"user-agent": "mine", "X-Trace": "0"}
     async with Client(KEY, base_url=f"http://{address}", headers=headers) as client:

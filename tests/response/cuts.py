@@ -1,11 +1,11 @@
-"""The ways to cut a body into reads: what comes out must not depend on them."""
+"""Ways to split a body into reads; the result must not depend on them."""
 
 from collections.abc import Iterator
 from random import Random
 
 
 def cuts(body: bytes, at_most: int = 200) -> Iterator[list[bytes]]:
-    """The pieces of a body: whole, byte by byte, in two at every place (or at 200 of them)."""
+    """Return lists of pieces: the whole body, single bytes, and two pieces for up to 200 cuts."""
     yield [body]
     single = [body[at : at + 1] for at in range(len(body))]
     yield single

@@ -1,4 +1,4 @@
-"""Event streams, read by the decoder and by the standard read aloud."""
+"""Event streams, as read by the decoder and by a literal reference implementation."""
 
 import re
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ def decode(pieces: Iterable[bytes], limit: int = MAX_EVENT_SIZE) -> list[ServerS
 
 
 def held(decoder: SSEDecoder) -> int:
-    """How many bytes of the body a decoder has in store."""
+    """How many bytes of the body a decoder holds."""
     stores = (value for value in vars(decoder).values() if isinstance(value, list | bytes))
     return sum(len(store if isinstance(store, bytes) else b"".join(store)) for store in stores)
 
 
 def reference(stream: bytes) -> list[ServerSentEvent]:
-    """The standard, read aloud; the end of the stream ends the line and the event."""
+    """A literal implementation of the standard; the end of the stream ends line and event."""
     events, data, fields, last_id = [], b"", {}, None
     for line in [*re.split(rb"\r\n|\r|\n", stream.removeprefix(BOM)), b""]:
         name, colon, value = line.partition(b":")
@@ -38,6 +38,6 @@ def reference(stream: bytes) -> list[ServerSentEvent]:
             fields["event"] = value.decode("utf-8", "replace") or None
         elif name == b"id" and b"\0" not in value:
             last_id = value.decode("utf-8", "replace")
-        elif name == b"retry" and re.fullmatch(rb"[0-9]{1,19}", value):  # more is no wait
+        elif name == b"retry" and re.fullmatch(rb"[0-9]{1,19}", value):  # longer values are ignored
             fields["retry"] = int(value)
     return events

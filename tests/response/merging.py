@@ -1,4 +1,4 @@
-"""Chunks merged, given and returned as JSON; what holds for any of them is held here."""
+"""Merges chunks given as JSON, and checks the invariants of merging."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def merged(*chunks: JSON) -> JSON:
 
 
 def candidate(*chunks: JSON) -> JSON:
-    """The one candidate that pieces of it are merged to."""
+    """Merge pieces of one candidate and return it."""
     (one,) = merged(*({"candidates": [chunk]} for chunk in chunks))["candidates"]
     return one
 

@@ -1,4 +1,4 @@
-"""Rows of the conformance files, as parameters of a test."""
+"""Rows of the conformance files, as test parameters."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from conformance import conformance_file
 
 
 def recorded(name: str, rows: Callable[[Any], Iterable[tuple[str, Any]]]) -> list[Any]:
-    """The (name, row) pairs of a JSON file, or one that is skipped where there is no such file."""
+    """Return the (name, row) pairs of a JSON file, or a skipped one if the file is missing."""
     try:
         path = conformance_file(name)
     except pytest.skip.Exception as skipped:

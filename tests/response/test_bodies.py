@@ -1,4 +1,4 @@
-"""Recorded bodies against what is known of them: decoded and merged, in reads of every size."""
+"""Recorded bodies, decoded and merged in reads of every size, against the expected results."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ def rows(document: dict[str, Any], *, failed: bool = False) -> list[tuple[str, A
 
 
 def merge(body: bytes, size: int) -> tuple[ResponseMerger, CometGemError | None]:
-    """Read a body in pieces of a size; return what was merged, and the error at the end."""
+    """Read a body in pieces of a size; return the merged response and the final error."""
     decoder, merger = ChunkDecoder(), ResponseMerger()
     try:
         for at in range(0, len(body), size):
@@ -57,7 +57,7 @@ def picture(blob: Blob) -> dict[str, Any]:
 
 
 def facts(response: GenerateContentResponse) -> dict[str, Any]:
-    """A merged response in the words of the conformance file."""
+    """Describe a merged response as the conformance file does."""
     tree = json.loads(encode(response))
     candidate = response.candidates[0] if response.candidates else Candidate()
     cited = candidate.citation_metadata or CitationMetadata()
@@ -90,7 +90,7 @@ def facts(response: GenerateContentResponse) -> dict[str, Any]:
 
 
 def told(error: object) -> dict[str, Any] | None:
-    """An error in the words of the conformance file."""
+    """Describe an error as the conformance file does."""
     if not isinstance(error, APIStatusError):
         return None
     kinds = [str(detail["@type"]).rpartition("/")[2] for detail in error.details]
@@ -104,7 +104,7 @@ def told(error: object) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("name", "known"), recorded("bodies/EXPECT.json", rows))
-def test_bodies_are_what_is_known_of_them(name: str, known: dict[str, Any]) -> None:
+def test_recorded_bodies_give_the_expected_response(name: str, known: dict[str, Any]) -> None:
     body = conformance_file(f"bodies/{name}").read_bytes()
     expected = known.get("merged", {"responses": 0})
     for size in SIZES:
@@ -120,7 +120,7 @@ def test_bodies_are_what_is_known_of_them(name: str, known: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("name", "known"), recorded("bodies/EXPECT.json", partial(rows, failed=True))
 )
-def test_bodies_of_failures_are_what_is_known_of_them(name: str, known: dict[str, Any]) -> None:
+def test_recorded_error_bodies_give_the_expected_error(name: str, known: dict[str, Any]) -> None:
     body = conformance_file(f"bodies/{name}").read_bytes()
     outside = status_failure(known["status"], {}, body, now=0.0)
     _, inside = merge(body, 1000)
@@ -129,7 +129,7 @@ def test_bodies_of_failures_are_what_is_known_of_them(name: str, known: dict[str
 
 
 @pytest.mark.parametrize(("name", "known"), recorded("bodies/EXPECT.json", rows))
-def test_what_was_merged_is_one_chunk(name: str, known: dict[str, Any]) -> None:
+def test_a_merged_response_can_be_decoded_as_one_chunk(name: str, known: dict[str, Any]) -> None:
     merger, _ = merge(conformance_file(f"bodies/{name}").read_bytes(), 1 << 20)
     chunk = decode_chunk(encode(merger.response()))
     assert chunk == merger.response()

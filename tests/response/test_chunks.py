@@ -30,7 +30,7 @@ def data(*texts: str) -> bytes:
 
 
 def read(pieces: Iterable[bytes], limit: int = 10_000) -> tuple[list[str], CometGemError | None]:
-    """The texts that came, and the error after them."""
+    """Return the texts of the chunks, and the error after them."""
     decoder = ChunkDecoder(limit, HEADERS)
     texts: list[str] = []
     try:
@@ -44,7 +44,7 @@ def read(pieces: Iterable[bytes], limit: int = 10_000) -> tuple[list[str], Comet
 
 GOOD: dict[str, tuple[bytes, list[str]]] = {
     "nothing": (b"", []),
-    "blanks": (b" \r\n\n\t\n", []),
+    "whitespace": (b" \r\n\n\t\n", []),
     "comments": (b": PING\n\n" + data("a") + b": keepalive\n\n:\n\n" + data("b"), ["a", "b"]),
     "CRLF": (data("a", "b").replace(b"\n", b"\r\n"), ["a", "b"]),
     "a BOM": (b"\xef\xbb\xbf" + data("a"), ["a"]),
@@ -53,7 +53,7 @@ GOOD: dict[str, tuple[bytes, list[str]]] = {
     "no last blank line": (data("a", "b")[:-1], ["a", "b"]),
     "no last line end": (data("a", "b")[:-2], ["a", "b"]),
     "event and id lines": (b"event: message\nid: 1\nretry: 5\n" + data("a"), ["a"]),
-    "lines of no known field": (b"junk\n" + data("a")[:-2], ["a"]),
+    "unknown lines": (b"junk\n" + data("a")[:-2], ["a"]),
     "[DONE]": (data("a") + b"data: [DONE]\n\n", ["a"]),
     "[DONE] in any case": (data("a") + b"data:  [Done] \r\n\r\ndata:[done]", ["a"]),
     "more after [DONE]": (b"data: [DONE]\n\n" + data("a"), ["a"]),
@@ -69,7 +69,7 @@ GOOD: dict[str, tuple[bytes, list[str]]] = {
         b'data: {"candidates":[{}]}\n\ndata: {"candidates":[{"content":{"role":"model"}}]}\n\n',
         ["", ""],
     ),
-    "separators of Unicode": (data("\u2028\u2029\u0085\x0b\x0c"), ["\u2028\u2029\u0085\x0b\x0c"]),
+    "Unicode line separators": (data("\u2028\u2029\u0085\x0b\x0c"), ["\u2028\u2029\u0085\x0b\x0c"]),
     "a raw NUL": (data("a\x00b"), ["a\x00b"]),
     "UTF-8": (data("\u00e9\u20ac\U0001f600"), ["\u00e9\u20ac\U0001f600"]),
     "the word error": (data(r"\"error\"") + data("error"), ['"error"', "error"]),
@@ -81,7 +81,7 @@ GOOD: dict[str, tuple[bytes, list[str]]] = {
     "one JSON response": (chunk("a"), ["a"]),
     "one JSON response, indented": (b"\r\n" + chunk("a").replace(b":", b" :\n  "), ["a"]),
     "an array": (b"[" + chunk("a") + b"\r\n,\r\n" + chunk("b") + b"]\n", ["a", "b"]),
-    "an array that is no UTF-8": (b"[" + chunk("?").replace(b"?", b"\xff") + b"]", ["\ufffd"]),
+    "an array that is not UTF-8": (b"[" + chunk("?").replace(b"?", b"\xff") + b"]", ["\ufffd"]),
     "an array after a BOM": (b"\xef\xbb\xbf [\n" + chunk("a") + b"]", ["a"]),
     "an array with gaps": (b"[null," + chunk("\u00e9") + b',{"candidates":null}]', ["\u00e9", ""]),
     "an array without its end": (b"[" + chunk("a") + b",", ["a"]),
@@ -105,7 +105,7 @@ def test_chunks_keep_their_exact_json() -> None:
     assert [c.raw for c in decoder.close()] == raw
 
 
-def test_chunks_come_with_the_read_that_completes_them() -> None:
+def test_chunks_are_returned_by_the_read_that_completes_them() -> None:
     decoder = ChunkDecoder()
     assert [c.text for c in decoder.feed(data("a") + data("b")[:-1])] == ["a"]
     assert [c.text for c in decoder.feed(b"\n" + data("c"))] == ["b", "c"]
@@ -157,7 +157,7 @@ ERRORS: dict[str, tuple[Any, int, str | None]] = {
 
 
 def written(error: Any, form: str) -> bytes:
-    """A body with two good events, or none, and an error in one of the places it comes in."""
+    """Return a body with two good events, or none, and an error in one of its known forms."""
     compact, pretty = json.dumps(error).encode(), json.dumps(error, indent=2).encode()
     lines = b"".join(b"data: " + line + b"\n" for line in pretty.splitlines())
     return {
@@ -211,7 +211,7 @@ def test_errors_in_band_carry_details() -> None:
 
 
 @pytest.mark.parametrize("word", ["the model is overloaded", "", "{", "null", "5"])
-def test_an_event_of_type_error_is_an_error_whatever_it_says(word: str) -> None:
+def test_an_event_of_type_error_is_always_an_error(word: str) -> None:
     body = data("a") + b"event: error\ndata: " + word.encode() + b"\n\n"
     for pieces in cuts(body):
         texts, raised = read(pieces)
@@ -225,25 +225,25 @@ TEXT = "upstream connect error: reset before headers"
 
 BOX = b'{"candidates":[1]}'
 
-# What is no protocol at all: the texts before it, and the excerpt.
+# Bodies outside the protocol: the texts before the error, and its excerpt.
 UNREADABLE: dict[str, tuple[bytes, list[str], str]] = {
     "HTML": (PAGE, [], PAGE.decode().strip()),
     "HTML after blanks": (b"\xef\xbb\xbf\n\n " + PAGE, [], PAGE.decode().strip()),
-    "much HTML": (PAGE * 50, [], (PAGE * 3).decode()[:200]),
+    "a long HTML page": (PAGE * 50, [], (PAGE * 3).decode()[:200]),
     "text": (TEXT.encode(), [], TEXT),
     "text of lines": (b"no\nstream\n", [], "no\nstream"),
     "text after a comment": (b": ping\n\nno stream\n", [], "no stream"),
     "text as an event": (data("a") + b"data: hello\n\n", ["a"], "hello"),
     "an array as an event": (data("a") + b"data: [1]\n\n" + data("b"), ["a"], "[1]"),
-    "an event of another shape": (b"data: " + BOX + b"\n\n" + data("b"), [], BOX.decode()),
-    "the last event of another shape": (data("a") + b"data: " + BOX, ["a"], BOX.decode()),
-    "a body of another shape": (BOX, [], BOX.decode()),
-    "an item of another shape": (b"[" + chunk("a") + b",[1]]", ["a"], "[1]"),
+    "an event of a wrong shape": (b"data: " + BOX + b"\n\n" + data("b"), [], BOX.decode()),
+    "the last event of a wrong shape": (data("a") + b"data: " + BOX, ["a"], BOX.decode()),
+    "a body of a wrong shape": (BOX, [], BOX.decode()),
+    "an item of a wrong shape": (b"[" + chunk("a") + b",[1]]", ["a"], "[1]"),
 }
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_is_no_stream(name: str) -> None:
+def test_bodies_that_are_not_a_stream(name: str) -> None:
     body, texts, excerpt = UNREADABLE[name]
     for pieces in cuts(body):
         got, raised = read(pieces)
@@ -252,7 +252,7 @@ def test_what_is_no_stream(name: str) -> None:
         assert raised.excerpt == excerpt
 
 
-# What the end of the body cuts: the texts before it.
+# Bodies cut off at their end: the texts before the cut.
 CUT: dict[str, tuple[bytes, list[str]]] = {
     "the last event": (data("a", "b")[:-9], ["a"]),
     "the only event": (data("a")[:-20], []),
@@ -264,7 +264,7 @@ CUT: dict[str, tuple[bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", CUT)
-def test_what_the_end_cuts(name: str) -> None:
+def test_chunks_cut_off_by_the_end_of_the_body(name: str) -> None:
     body, texts = CUT[name]
     for pieces in cuts(body, at_most=100):
         got, raised = read(pieces)
@@ -278,20 +278,20 @@ def test_what_the_end_cuts(name: str) -> None:
     ("body", "texts"),
     [(data("a") + data("x" * 10_000), ["a"]), (b"[" + b" " * 10_000, []), (b"{" * 10_001, [])],
 )
-def test_what_is_too_large(body: bytes, texts: list[str]) -> None:
+def test_events_and_bodies_over_the_limit(body: bytes, texts: list[str]) -> None:
     for pieces in cuts(body, at_most=20):
         got, raised = read([*pieces, b"\n\n"])
         assert (got, type(raised)) == (texts, EventTooLargeError)
 
 
-def test_a_page_is_refused_before_it_has_ended() -> None:
+def test_an_html_page_is_refused_before_it_ends() -> None:
     decoder = ChunkDecoder()
     assert list(decoder.feed(b"<" + b" " * 1000)) == []
-    with pytest.raises(ResponseDecodeError, match="an HTML page came"):
+    with pytest.raises(ResponseDecodeError, match="the server sent an HTML page"):
         list(decoder.feed(b"<html>" * 10))
 
 
-def test_a_bare_error_is_raised_before_the_stream_has_ended() -> None:
+def test_a_bare_error_is_raised_before_the_stream_ends() -> None:
     decoder = ChunkDecoder()
     assert len(list(decoder.feed(data("a") + b'{\n"error": {"message": "m"}\n'))) == 1
     with pytest.raises(ServerError):
@@ -301,12 +301,12 @@ def test_a_bare_error_is_raised_before_the_stream_has_ended() -> None:
 @pytest.mark.parametrize(
     "junk", [b"{}\n", b"[DONE]\n", b"{not JSON}\n", b"junk\n", b" \n", b"<html>\n", b"}\n"]
 )
-def test_lines_of_no_known_field_do_no_harm_after_events(junk: bytes) -> None:
+def test_unknown_lines_after_events_are_ignored(junk: bytes) -> None:
     for pieces in cuts(data("a") + junk + b"\n" + data("b")):
         assert read(pieces) == (["a", "b"], None)
 
 
-def test_size_of_an_event_and_of_a_body() -> None:
+def test_the_size_limit_of_an_event_and_of_a_body() -> None:
     body = chunk("a")
     for whole in (b"data: " + body + b"\n\n", body):
         for pieces in cuts(whole):
@@ -316,7 +316,7 @@ def test_size_of_an_event_and_of_a_body() -> None:
             assert (texts, raised.limit) == ([], len(body) - 1)
 
 
-def test_blanks_before_the_body_are_not_stored() -> None:
+def test_whitespace_before_the_body_is_not_stored() -> None:
     decoder = ChunkDecoder(100)
     for _ in range(1000):
         assert list(decoder.feed(b"\r\n" * 100)) == []

@@ -7,12 +7,12 @@ from cometgem.errors import ResponseDecodeError
 from cometgem.response.codec import EXCERPT, decode_chunk, excerpt, is_cut, parse_json
 from cometgem.types.wire import encode
 
-# Something to mend in each payload of a test that wants it mended.
+# A value that needs repair, added so that the lenient decoder is used.
 SLOPPY = '"promptFeedback":{"safetyRatings":null},'
 
 
 def tidy(payload: str | bytes) -> Any:
-    """What a payload is decoded to, written as JSON again."""
+    """Decode a payload and encode the result as JSON."""
     data = payload if isinstance(payload, bytes) else payload.encode()
     return json.loads(encode(decode_chunk(data)))
 
@@ -33,12 +33,12 @@ def part(fields: str) -> str:
         part('"inlineData":{"data":"/+8=","mimeType":"image/png"}'),
     ],
 )
-def test_what_is_well_formed_passes_as_it_is(payload: str) -> None:
+def test_well_formed_payloads_are_unchanged(payload: str) -> None:
     assert tidy(payload) == json.loads(payload)
 
 
 @pytest.mark.parametrize("more", ["", SLOPPY])
-def test_unknown_fields_pass(more: str) -> None:
+def test_unknown_fields_are_accepted(more: str) -> None:
     chunk = decode_chunk(
         b'{%b"new":{"a":[1]},"candidates":[{"new":null,"content":{"parts":[{"new":"x"}]}}]}'
         % more.encode()
@@ -82,7 +82,7 @@ def test_raw_is_the_exact_json(data: bytes) -> None:
         ),
     ],
 )
-def test_what_cannot_be_mended_says_where(data: bytes, path: str) -> None:
+def test_errors_name_the_path_of_what_cannot_be_repaired(data: bytes, path: str) -> None:
     with pytest.raises(ResponseDecodeError) as caught:
         decode_chunk(data)
     assert caught.value.path == path
@@ -99,7 +99,7 @@ def test_the_excerpt_is_short() -> None:
     assert caught.value.excerpt == "[" + "1," * 99 + "1"
 
 
-def test_half_a_character_can_be_encoded() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     assert tidy(rb'{"modelVersion":"a\ud83d"}') == {"modelVersion": "a\ufffd"}
     for data in (rb'["\ud83d"]', rb'{"usageMetadata":{"totalTokenCount":"\ud83d"}}'):
         with pytest.raises(ResponseDecodeError):
@@ -120,7 +120,7 @@ DEEP = 100_000
     ],
     ids=["open arrays", "open objects", "an unknown key", "args", "metadata"],
 )
-def test_deep_nesting_is_an_error_and_no_crash(data: bytes) -> None:
+def test_deep_nesting_is_an_error_not_a_crash(data: bytes) -> None:
     assert parse_json(data) is None
     with pytest.raises(ResponseDecodeError) as caught:
         decode_chunk(data)
@@ -151,7 +151,7 @@ WHOLE = b'{"a": [1.5e3, true, null, "b\\u00e9\\n", {"c": "\xc3\xa9"}], "d": fals
 
 
 @pytest.mark.parametrize("length", range(1, len(WHOLE)))
-def test_json_that_stops_early_is_cut(length: int) -> None:
+def test_json_that_ends_early_is_cut(length: int) -> None:
     assert is_cut(WHOLE[:length])
     assert is_cut(WHOLE[:length] + b"\n")
 
@@ -167,5 +167,5 @@ def test_json_that_stops_early_is_cut(length: int) -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_json_is_not_cut(data: bytes) -> None:
+def test_invalid_json_is_not_cut(data: bytes) -> None:
     assert not is_cut(data)

@@ -52,7 +52,7 @@ def failure(
         (499, APIStatusError),
     ],
 )
-def test_the_status_tells_the_class(status: int, cls: type[APIStatusError]) -> None:
+def test_the_status_determines_the_class(status: int, cls: type[APIStatusError]) -> None:
     for body in (
         b"",
         b"<html>",
@@ -101,7 +101,7 @@ SHAPES: list[tuple[Any, str | None]] = [
 
 
 @pytest.mark.parametrize(("body", "code"), SHAPES)
-def test_every_shape_is_read(body: Any, code: str | None) -> None:
+def test_every_known_error_shape_is_parsed(body: Any, code: str | None) -> None:
     pretty = b"\xef\xbb\xbf \r\n" + json.dumps(body, indent=2).encode() + b"\n"
     for data in (json.dumps(body).encode(), pretty):
         error = failure(data)
@@ -131,36 +131,36 @@ def test_every_shape_is_read(body: Any, code: str | None) -> None:
         (b'{"error":{"message":["m"]}}', '{"error":{"message":["m"]}}'),
         (b'[{"error":"a"},{"error":"b"}]', '[{"error":"a"},{"error":"b"}]'),
         (b'"m"', '"m"'),
-        (b"<html><body>x", "an HTML page came instead of JSON"),
-        (b"<html><title></title>", "an HTML page came instead of JSON"),
+        (b"<html><body>x", "the server sent an HTML page instead of JSON"),
+        (b"<html><title></title>", "the server sent an HTML page instead of JSON"),
         (
             b"\n<!DOCTYPE html><HTML><TITLE lang='en'>\n 502 Bad\xff Gateway </TITLE>",
-            "an HTML page came instead of JSON: 502 Bad\ufffd Gateway",
+            "the server sent an HTML page instead of JSON: 502 Bad\ufffd Gateway",
         ),
     ],
 )
-def test_what_has_no_message_is_described(body: bytes, message: str) -> None:
+def test_errors_without_a_message_are_described(body: bytes, message: str) -> None:
     error = failure(body, 502)
     assert (error.message, error.code, error.body) == (message, None, body)
 
 
-def test_a_status_that_has_no_name() -> None:
+def test_a_status_without_a_name() -> None:
     assert failure(b"", 529).message == "no body"
 
 
 @pytest.mark.parametrize("body", [b"<title>" + b" " * 4000, b"<title" * 50_000, b"<" * 50_000])
-def test_a_page_made_to_be_slow_is_not(body: bytes) -> None:
+def test_a_hostile_page_is_searched_quickly(body: bytes) -> None:
     started = time.process_time()
-    assert failure(body).message == "an HTML page came instead of JSON"
-    assert time.process_time() - started < 3  # milliseconds; a search that goes back takes 20 s
+    assert failure(body).message == "the server sent an HTML page instead of JSON"
+    assert time.process_time() - started < 3  # takes milliseconds; a backtracking search takes 20 s
 
 
-def test_a_message_that_is_no_utf8_is_read() -> None:
+def test_a_message_that_is_not_utf8_is_decoded() -> None:
     error = failure(b'{"error":{"message":"caf\xe9\n","code":"c"}}')
     assert (error.message, error.code) == ("caf\ufffd\n", "c")
 
 
-def test_the_body_is_cut_at_64_kib() -> None:
+def test_the_body_is_limited_to_64_kib() -> None:
     body = b'{"error":{"message":"m","details":["' + b"x" * 100_000 + b'"]}}'
     error = failure(body)
     assert MAX_ERROR_BODY == 64 * 1024
@@ -267,12 +267,12 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("new_york")
 @pytest.mark.parametrize("zone", ["", " GMT", " -0000"])
-def test_dates_are_in_gmt_wherever_the_caller_is(zone: str) -> None:
+def test_dates_are_in_gmt_in_every_local_time_zone(zone: str) -> None:
     headers = {"retry-after": "Sun, 06 Nov 1994 08:50:07" + zone}
     assert failure(b"", 429, headers).retry_after == 30.0
 
 
-def test_in_band_there_is_no_clock() -> None:
+def test_in_band_errors_ignore_retry_after_dates() -> None:
     headers = {"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT"}
     assert event_failure({"message": "m"}, b"", headers).retry_after is None
     assert event_failure({"message": "m"}, b"", {"retry-after": "7"}).retry_after == 7.0
@@ -349,5 +349,5 @@ def test_the_status_of_an_error_in_band(error: dict[str, Any] | None, status: in
         ),
     ],
 )
-def test_what_is_no_error(document: object) -> None:
+def test_documents_that_are_not_errors(document: object) -> None:
     assert find_error(document) is None

@@ -8,12 +8,12 @@ from cometgem.response.lenient import mend
 from cometgem.types import Blob, GenerateContentResponse
 from cometgem.types.wire import encode
 
-# Something to mend in each payload of a test that wants it mended.
+# A value that needs repair, added so that the lenient decoder is used.
 SLOPPY = '"promptFeedback":{"safetyRatings":null},'
 
 
 def tidy(payload: str | bytes) -> Any:
-    """What a payload is decoded to, written as JSON again."""
+    """Decode a payload and encode the result as JSON."""
     data = payload if isinstance(payload, bytes) else payload.encode()
     return json.loads(encode(decode_chunk(data)))
 
@@ -85,7 +85,7 @@ MENDED: list[tuple[str, str | bytes, str]] = [
 @pytest.mark.parametrize(
     ("sloppy", "mended"), [row[1:] for row in MENDED], ids=[r[0] for r in MENDED]
 )
-def test_sloppy_payloads_are_mended(sloppy: str | bytes, mended: str) -> None:
+def test_sloppy_payloads_are_repaired(sloppy: str | bytes, mended: str) -> None:
     assert tidy(sloppy) == json.loads(mended)
 
 
@@ -103,18 +103,18 @@ CALLERS_OWN = '{"a":null,"b":[null,{"c":null}],"n":"5","args":null,"e":[],"f":1.
         '"partMetadata":%s',
     ],
 )
-def test_json_that_is_not_the_apis_is_left_alone(fields: str, more: str) -> None:
+def test_free_form_json_is_left_alone(fields: str, more: str) -> None:
     payload = part(fields % CALLERS_OWN)
     assert tidy("{" + more + payload[1:])["candidates"] == json.loads(payload)["candidates"]
 
 
 @pytest.mark.parametrize("more", ["", SLOPPY])
-def test_null_stays_a_value_where_it_is_one(more: str) -> None:
+def test_null_is_kept_where_it_is_a_value(more: str) -> None:
     payload = part('"functionCall":{"args":{},"partialArgs":[{"jsonPath":"$.a","nullValue":null}]}')
     assert tidy("{" + more + payload[1:])["candidates"] == json.loads(payload)["candidates"]
 
 
-def test_mended_media_are_bytes() -> None:
+def test_repaired_media_are_bytes() -> None:
     chunk = decode_chunk(part('"inlineData":{"data":"_-8","mimeType":"image/png"}').encode())
     assert chunk.images == [Blob(data=b"\xff\xef", mime_type="image/png")]
 
@@ -130,11 +130,11 @@ def test_mended_media_are_bytes() -> None:
         {"usageMetadata": []},
     ],
 )
-def test_what_has_another_shape_is_left_to_the_decoder(document: Any) -> None:
+def test_wrong_shapes_are_left_to_the_decoder(document: Any) -> None:
     assert mend(document, GenerateContentResponse) == document
 
 
-def test_unknown_keys_are_dropped_and_what_was_given_is_not_changed() -> None:
+def test_unknown_keys_are_dropped_and_the_input_is_not_changed() -> None:
     document = {"newer": None, "candidates": [{"newer": 1, "index": "1"}, None]}
     before = json.dumps(document)
     assert mend(document, GenerateContentResponse) == {"candidates": [{"index": 1}]}

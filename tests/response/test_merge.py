@@ -15,14 +15,14 @@ from cometgem.types.wire import encode
 
 
 def parts(*pieces: JSON) -> list[JSON]:
-    """The parts that parts, each in a chunk of its own, are merged to: the same as in one chunk."""
+    """Merge parts, one per chunk, and check that one chunk with all parts gives the same."""
     apart = candidate(*({"content": {"parts": [piece]}} for piece in pieces))["content"]
     assert candidate({"content": {"parts": list(pieces)}})["content"] == apart
     assert apart.pop("role") == "model"
     return apart.get("parts", [])
 
 
-def test_nothing() -> None:
+def test_no_chunks_merge_to_an_empty_response() -> None:
     assert merged() == {}
     assert merged({}, {"candidates": []}) == {}
     assert candidate({}) == {}
@@ -48,7 +48,7 @@ def test_candidates_are_kept_apart_by_index() -> None:
         (["model", "user"], "model"),
     ],
 )
-def test_the_first_role_counts(roles: list[str | None], role: str) -> None:
+def test_the_first_role_wins(roles: list[str | None], role: str) -> None:
     contents = ({"content": {"role": given} if given is not None else {}} for given in roles)
     assert candidate(*contents) == {"content": {"role": role}}
 
@@ -69,7 +69,7 @@ PARTS: dict[str, tuple[list[JSON], list[JSON]]] = {
         [text("a", thought=True), text("b"), text("c", thought=True)],
         [text("a", thought=True), text("b"), text("c", thought=True)],
     ),
-    "no thought is no thought": (
+    "false is not a thought": (
         [text("a"), text("b", thought=False)],
         [text("ab", thought=False)],
     ),
@@ -111,7 +111,7 @@ PARTS: dict[str, tuple[list[JSON], list[JSON]]] = {
         [{"functionCall": {"name": "f"}}, {"functionCall": {"name": "f"}}],
         [{"functionCall": {"name": "f", "args": {}}}] * 2,
     ),
-    "pictures stay in place": (
+    "images stay in place": (
         [text("a"), IMAGE, text("b"), {**IMAGE, "thought": True}, IMAGE],
         [text("a"), IMAGE, text("b"), {**IMAGE, "thought": True}, IMAGE],
     ),
@@ -136,15 +136,15 @@ def test_parts(name: str) -> None:
         {"functionResponse": {"name": "f", "response": {"a": [None]}, "id": "1"}},
     ],
 )
-def test_other_parts_come_as_they_came(part: JSON) -> None:
+def test_other_parts_are_unchanged(part: JSON) -> None:
     assert parts(part, text("a"), part, part, text("b")) == [part, text("a"), part, part, text("b")]
 
 
-def test_parts_newer_than_the_library_leave_no_trace() -> None:
+def test_unknown_parts_are_dropped() -> None:
     assert parts(text("a"), {"newer": 1}, text("b")) == [text("ab")]
 
 
-def test_raw_stays_with_the_chunks() -> None:
+def test_raw_is_not_merged() -> None:
     chunk = decode_chunk(b'{"newer":1,"candidates":[{}]}')
     merger = ResponseMerger()
     merger.add(chunk)
@@ -152,7 +152,7 @@ def test_raw_stays_with_the_chunks() -> None:
     assert merger.response().raw == b""
 
 
-def test_the_merged_content_is_history() -> None:
+def test_the_merged_content_can_be_sent_back() -> None:
     chunks = [text("a", thought=True), text("b"), {**CALL, **SIGNED}, CALL, text("", **SIGNED)]
     merger = ResponseMerger()
     for part in chunks:
@@ -182,7 +182,7 @@ TEXT = (
 
 
 def calls(act: Callable[[], object]) -> int:
-    """How many functions, of Python's or C's, are called."""
+    """Count the calls of Python and C functions."""
     count = 0
 
     def count_one(_frame: FrameType, what: str, _called: object) -> None:
@@ -211,14 +211,14 @@ PIECE = (
 
 
 @pytest.mark.parametrize("body", [TEXT, RICH, PIECE], ids=["text", "rich", "piece"])
-def test_merging_costs_what_the_chunks_are_long(body: bytes) -> None:
+def test_the_cost_of_merging_is_linear(body: bytes) -> None:
     short, long = ([decode_chunk(body) for _ in range(n)] for n in (400, 4000))
     few = calls(lambda: merge(short))
     assert 400 <= few <= 400 * 150
     assert calls(lambda: merge(long)) <= 11 * few
 
 
-def test_no_chunk_is_kept() -> None:
+def test_chunks_are_not_kept() -> None:
     def alive() -> int:
         gc.collect()
         return sum(isinstance(one, GenerateContentResponse) for one in gc.get_objects())

@@ -5,7 +5,7 @@ from response.merging import JSON, candidate, text
 
 
 def calls(*pieces: JSON) -> list[JSON]:
-    """The function calls that pieces, each in a chunk of its own, are merged to."""
+    """Merge pieces of calls, one per chunk, and return the function calls."""
     chunks = ({"content": {"parts": [{"functionCall": piece}]}} for piece in pieces)
     return [part["functionCall"] for part in candidate(*chunks)["content"]["parts"]]
 
@@ -34,15 +34,15 @@ END: JSON = {}
 F1, G2 = {"name": "f", "args": {"a": 1}}, {"name": "g", "args": {"b": 2}}
 NO_PATHS = ["$", "", "$..a", "$[0]", "$.a[", "$.a[-1]", "$['a"]
 
-# Pieces of arguments, and what they are assembled to.
+# Pieces of arguments, and the merged arguments.
 ARGS: dict[str, tuple[list[JSON], JSON]] = {
     "a string in pieces": (
         [at("$.a", stringValue="x", willContinue=True), say("$.a", "y")],
         {"a": "xy"},
     ),
     "an empty string": ([say("$.a", "")], {"a": ""}),
-    "a string that is only announced": ([at("$.a", willContinue=True)], {"a": ""}),
-    "a string announced, then sent": (
+    "a string that is only started": ([at("$.a", willContinue=True)], {"a": ""}),
+    "a string started, then sent": (
         [at("$.a", willContinue=True), say("$.a", "x")],
         {"a": "x"},
     ),
@@ -70,7 +70,7 @@ ARGS: dict[str, tuple[list[JSON], JSON]] = {
         [num("$.a[2]", 2), num("$.a[0]", 0), num("$.a[1]", 1)],
         {"a": [0, 1, 2]},
     ),
-    "an item far away": ([num("$.a[999999999]", 1)], {"a": [1]}),
+    "an item with a large index": ([num("$.a[999999999]", 1)], {"a": [1]}),
     "objects in items": (
         [num("$.a[0].b", 1), num("$.a[1].b[0].c", 2)],
         {"a": [{"b": 1}, {"b": [{"c": 2}]}]},
@@ -82,8 +82,8 @@ ARGS: dict[str, tuple[list[JSON], JSON]] = {
     ),
     "names of any script": ([num("$.gr\u00f6\u00dfe-1_x", 1)], {"gr\u00f6\u00dfe-1_x": 1}),
     "a path without $": ([num(".a.b", 1)], {"a": {"b": 1}}),
-    "a name for a path": ([num("a", 1)], {"a": 1}),
-    "what is no path": (
+    "a name instead of a path": ([num("a", 1)], {"a": 1}),
+    "invalid paths": (
         [num(path, 1) for path in NO_PATHS],
         dict.fromkeys(NO_PATHS, 1),
     ),
@@ -107,10 +107,10 @@ def test_arguments_in_pieces(name: str) -> None:
     assert calls(begin(), *(piece(arg) for arg in args)) == [{**whole, "willContinue": True}]
 
 
-# Pieces of calls, and the calls they are.
+# Pieces of calls, and the merged calls.
 CALLS: dict[str, tuple[list[JSON], list[JSON]]] = {
     "no arguments": ([begin(), END], [{"name": "f", "args": {}}]),
-    "an end that says so": (
+    "an explicit end": (
         [begin(), {"willContinue": False}],
         [{"name": "f", "args": {}}],
     ),
@@ -118,8 +118,8 @@ CALLS: dict[str, tuple[list[JSON], list[JSON]]] = {
         [begin(), {"partialArgs": [num("$.a", 1)]}],
         [F1],
     ),
-    "one left open": ([begin(), piece()], [{"name": "f", "args": {}, "willContinue": True}]),
-    "arguments that came whole": (
+    "an incomplete call": ([begin(), piece()], [{"name": "f", "args": {}, "willContinue": True}]),
+    "arguments sent at once": (
         [
             begin(args={"a": "x", "b": [1, {"c": 2}]}),
             piece(say("$.a", "y"), num("$.b[1].d", 3), num("$.b[2]", 4)),
@@ -127,7 +127,7 @@ CALLS: dict[str, tuple[list[JSON], list[JSON]]] = {
         ],
         [{"name": "f", "args": {"a": "xy", "b": [1, {"c": 2, "d": 3}, 4]}}],
     ),
-    "arguments that come whole later": (
+    "arguments sent at once, later": (
         [begin(), {"args": {"a": None}, "willContinue": True}, END],
         [{"name": "f", "args": {"a": None}}],
     ),
@@ -148,7 +148,7 @@ CALLS: dict[str, tuple[list[JSON], list[JSON]]] = {
         [begin("f"), piece(num("$.a", 1)), END, begin("g"), piece(num("$.b", 2)), END],
         [F1, G2],
     ),
-    "twice the same": (
+    "the same call twice": (
         [begin(), piece(num("$.a", 1)), END, begin(), piece(num("$.a", 2)), END],
         [F1, {"name": "f", "args": {"a": 2}}],
     ),
@@ -169,11 +169,11 @@ CALLS: dict[str, tuple[list[JSON], list[JSON]]] = {
         [begin("f"), begin("g"), piece(num("$.a", 1), name="f"), END, {"name": "f"}],
         [F1, {"name": "g", "args": {}}],
     ),
-    "a whole call in between": (
+    "a complete call in between": (
         [begin("f"), G2, {"name": "f", "args": {"c": 3}}, piece(num("$.a", 1)), END],
         [F1, G2, {"name": "f", "args": {"c": 3}}],
     ),
-    "an end of nothing": (
+    "an end without a call": (
         [END, {"name": "f", "args": {}}],
         [{"args": {}}, {"name": "f", "args": {}}],
     ),
@@ -186,7 +186,7 @@ def test_calls_in_pieces(name: str) -> None:
     assert calls(*pieces) == expected
 
 
-def test_paths_as_deep_as_they_may_be() -> None:
+def test_paths_of_the_maximum_depth() -> None:
     for steps, last in ((".a", ".x"), ("[0]", "[0]")):
         path = "$.a" + steps * 62 + last
         (call,) = calls(begin(), piece(say(path, "1"), say(path, "2")), END)
@@ -196,7 +196,7 @@ def test_paths_as_deep_as_they_may_be() -> None:
         assert inner == "12"
 
 
-def test_arguments_deeper_than_any_path() -> None:
+def test_arguments_nested_deeper_than_the_maximum() -> None:
     deep: Any = {"leaf": [1]}
     for _ in range(240):
         deep = {"a": [deep]}
@@ -206,7 +206,7 @@ def test_arguments_deeper_than_any_path() -> None:
     ]
 
 
-def test_the_first_signature_of_a_call_stays() -> None:
+def test_the_first_signature_of_a_call_is_kept() -> None:
     pieces = [
         {"functionCall": begin()},
         {"functionCall": piece(), "thoughtSignature": "s1"},

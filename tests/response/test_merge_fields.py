@@ -33,7 +33,7 @@ def pages(*urls: str) -> JSON:
     return {"urlContextMetadata": {"urlMetadata": [{"retrievedUrl": url} for url in urls]}}
 
 
-# Fields of a candidate, chunk by chunk, and merged.
+# Fields of a candidate, per chunk and merged.
 FIELDS: dict[str, tuple[list[JSON], JSON]] = {
     "the last finishReason": (
         [{"finishReason": "STOP"}, {"finishReason": "RECITATION"}, {"finishReason": None}, {}],
@@ -60,7 +60,7 @@ FIELDS: dict[str, tuple[list[JSON], JSON]] = {
         ],
         {"safetyRatings": [{"category": "A", "probability": "HIGH"}, {"category": "B"}]},
     ),
-    "blocked sticks": (
+    "blocked is kept": (
         [
             rated(category="A", blocked=True),
             rated(category="A", probability="LOW"),
@@ -106,7 +106,7 @@ FIELDS: dict[str, tuple[list[JSON], JSON]] = {
         [{"avgLogprobs": -1.0, "tokenCount": 5}, {"avgLogprobs": -0.5, "tokenCount": 0}, {}],
         {"avgLogprobs": -0.5, "tokenCount": 0},
     ),
-    "the last pages": (
+    "the last URL context": (
         [pages("a"), pages("b"), pages(), {"urlContextMetadata": {}}, {}],
         pages("b"),
     ),
@@ -128,13 +128,13 @@ def test_fields_of_a_candidate(name: str) -> None:
     assert candidate(*chunks) == expected
 
 
-# Fields of the response, chunk by chunk, and merged.
+# Fields of the response, per chunk and merged.
 RESPONSES: dict[str, tuple[list[JSON], JSON]] = {
     "usage is never summed": (
         [{"usageMetadata": {"totalTokenCount": n}} for n in (5, 9, 7)],
         {"usageMetadata": {"totalTokenCount": 7}},
     ),
-    "nothing erases usage": (
+    "empty usage erases nothing": (
         [
             {"usageMetadata": {"trafficType": "ON_DEMAND"}},
             {"usageMetadata": {"promptTokenCount": 5, "promptTokensDetails": [{"tokenCount": 5}]}},
@@ -212,7 +212,7 @@ def test_fields_of_the_response(name: str) -> None:
         ({"promptFeedback": {"blockReason": "SAFETY"}}, True),
     ],
 )
-def test_finished_tells_whether_a_reason_has_come(chunk: JSON, finished: bool) -> None:  # noqa: FBT001
+def test_finished_after_a_finish_or_block_reason(chunk: JSON, finished: bool) -> None:  # noqa: FBT001
     merger = ResponseMerger()
     merger.add(decode_chunk(json.dumps(chunk).encode()))
     assert merger.finished is finished

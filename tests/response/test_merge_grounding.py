@@ -28,25 +28,25 @@ A, AB, B, ABC = chunks("a"), chunks("a", "b"), chunks("b"), chunks("a", "b", "c"
 
 ROWS: dict[str, tuple[list[JSON], JSON]] = {
     "one": ([A], A),
-    "all of it again": ([AB | supports("x", at=[1])] * 3, AB | supports("x", at=[1])),
-    "all of it and more": (
+    "everything repeated": ([AB | supports("x", at=[1])] * 3, AB | supports("x", at=[1])),
+    "everything repeated, and more": (
         [A | supports("x", at=[0]), AB | both(supports("x", at=[0]), supports("y", at=[1]))],
         AB | both(supports("x", at=[0]), supports("y", at=[1])),
     ),
-    "only what is new": (
+    "only new chunks": (
         [AB | supports("x", at=[0, 1]), chunks("c") | supports("y", at=[0])],
         ABC | both(supports("x", at=[0, 1]), supports("y", at=[2])),
     ),
-    "only what is new, thrice": (
+    "only new chunks, three times": (
         [A | supports("x", at=[0]), B | supports("y", at=[0]), chunks("c") | supports("z", at=[0])],
         ABC | both(both(supports("x", at=[0]), supports("y", at=[1])), supports("z", at=[2])),
     ),
-    "the same support, of other chunks": (
+    "the same support for other chunks": (
         [A | supports("x", at=[0]), B | supports("x", at=[0])],
         AB | both(supports("x", at=[0]), supports("x", at=[1])),
     ),
-    "fewer chunks than before are new ones": ([AB, A], chunks("a", "b", "a")),
-    "chunks again, supports anew": (
+    "fewer chunks than before are new chunks": ([AB, A], chunks("a", "b", "a")),
+    "chunks repeated, new supports": (
         [A | supports("x", at=[0]), A | supports("y", at=[0])],
         A | both(supports("x", at=[0]), supports("y", at=[0])),
     ),
@@ -54,7 +54,7 @@ ROWS: dict[str, tuple[list[JSON], JSON]] = {
         [AB, supports("x", at=[0]), supports("y", at=[1])],
         AB | both(supports("x", at=[0]), supports("y", at=[1])),
     ),
-    "supports again": (
+    "supports repeated": (
         [AB, supports("x", at=[1]), supports("x", "y", at=[1])],
         AB | supports("x", "y", at=[1]),
     ),
@@ -63,7 +63,10 @@ ROWS: dict[str, tuple[list[JSON], JSON]] = {
         [{"groundingChunks": [{}, {}]}, A | supports("x", at=[0])],
         {"groundingChunks": [{}, {}, *A["groundingChunks"]]} | supports("x", at=[2]),
     ),
-    "nothing erases": ([A | supports("x", at=[0]), {}, chunks()], A | supports("x", at=[0])),
+    "empty metadata erases nothing": (
+        [A | supports("x", at=[0]), {}, chunks()],
+        A | supports("x", at=[0]),
+    ),
     "the last of each field": (
         [
             {"webSearchQueries": ["a"], "retrievalQueries": ["r"], "imageSearchQueries": ["i"]},

@@ -32,7 +32,7 @@ def test_conformance_vectors(name: str, vector: dict[str, Any]) -> None:
     expected = vector["eof"]["flush"] if vector["eof"] else vector["events"]
     for pieces in cuts(base64.b64decode(vector["bytes_b64"])):
         got = [
-            # The standard decodes before it splits; here the bytes of the data stay as they are.
+            # The standard decodes before splitting; the decoder leaves the bytes as they are.
             {"data": e.data.decode("utf-8", "replace"), "event": e.event, "id": e.id}
             | {"retry": e.retry}
             for e in decode(pieces)
@@ -49,9 +49,9 @@ STREAMS: dict[str, tuple[bytes, list[ServerSentEvent]]] = {
     "a second BOM belongs to the name": (BOM + BOM + b"data: a\n\n", []),
     "a later BOM belongs to the name": (b"data: a\n\n" + BOM + b"data: b\n\n", [A]),
     "a BOM in the data stays": (b"data: " + BOM + b"a\n\n", [event(BOM + b"a")]),
-    "a BOM and no more": (BOM, []),
-    "half a BOM": (b"\xef\xbb", []),
-    "what only begins like a BOM": (b"\xef\xbbdata: a\n\ndata: b\n\n", [B]),
+    "only a BOM": (BOM, []),
+    "an incomplete BOM": (b"\xef\xbb", []),
+    "bytes that only begin like a BOM": (b"\xef\xbbdata: a\n\ndata: b\n\n", [B]),
     "LF": (b"data: a\n\ndata: b\n\n", [A, B]),
     "CR": (b"data: a\r\rdata: b\r\r", [A, B]),
     "CRLF": (b"data: a\r\n\r\ndata: b\r\n\r\n", [A, B]),
@@ -67,11 +67,11 @@ STREAMS: dict[str, tuple[bytes, list[ServerSentEvent]]] = {
     "data lines are joined by LF": (b"data: a\r\ndata: b\r\n\r\n", [event(b"a\nb")]),
     "empty data": (b"data:\n\ndata\n\ndata: \n\n", [event(b""), event(b""), event(b"")]),
     "empty data lines": (b"data\ndata\n\ndata:a\ndata\n\n", [event(b"\n"), event(b"a\n")]),
-    "no data is no event": (b"event: e\n\nretry: 5\n\n\n\ndata: a\n\n", [A]),
+    "blocks without data are not events": (b"event: e\n\nretry: 5\n\n\n\ndata: a\n\n", [A]),
     "a type": (b"event: e\ndata: a\n\ndata: b\n\n", [event(b"a", "e"), B]),
-    "the last type counts": (b"event: e\nevent: f\ndata: a\n\n", [event(b"a", "f")]),
-    "an empty type is none": (b"event: e\nevent\ndata: a\n\n", [A]),
-    "a type that is no UTF-8": (b"event: \xff\ndata: a\n\n", [event(b"a", "\ufffd")]),
+    "the last type wins": (b"event: e\nevent: f\ndata: a\n\n", [event(b"a", "f")]),
+    "an empty type is ignored": (b"event: e\nevent\ndata: a\n\n", [A]),
+    "a type that is not UTF-8": (b"event: \xff\ndata: a\n\n", [event(b"a", "\ufffd")]),
     "an id stays": (b"id: 1\ndata: a\n\ndata: b\n\n", [event(b"a", id="1"), event(b"b", id="1")]),
     "an id without data stays": (b"id: 1\n\ndata: a\n\n", [event(b"a", id="1")]),
     "an id is set back": (
@@ -107,17 +107,17 @@ STREAMS: dict[str, tuple[bytes, list[ServerSentEvent]]] = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_the_standard(name: str) -> None:
+def test_streams_are_split_as_the_standard_says(name: str) -> None:
     stream, events = STREAMS[name]
     for pieces in cuts(stream):
         assert decode(pieces) == events, pieces
 
 
-def test_a_4k_picture_fits() -> None:
+def test_a_4k_image_fits() -> None:
     assert MAX_EVENT_SIZE == 64 * 1024 * 1024
 
 
-def test_events_come_with_the_read_that_completes_them() -> None:
+def test_events_are_returned_by_the_read_that_completes_them() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"data: a\r") == []
     assert decoder.feed(b"\r") == [A]
@@ -131,7 +131,7 @@ WORDS += [b"\r", b"\r\n", b":", b" ", b"7", b"\0", BOM, b"\xef", b"\xff", b"\x0b
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_streams_are_read_as_the_reference_does(seed: int) -> None:
+def test_random_streams_match_the_reference(seed: int) -> None:
     random = Random(seed)  # noqa: S311  the same each time
     for _ in range(300):
         stream = b"".join(random.choices(WORDS, k=random.randint(0, 40)))
@@ -147,7 +147,9 @@ ENDS = [b"\n", b"\r\n", b"\r"]
 @pytest.mark.parametrize("line", [b"data: b", b"data: ", b"data:b", b"event: y", b"data: b\x0bc"])
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("blank", ENDS)
-def test_a_read_that_may_be_one_event(before: bytes, line: bytes, end: bytes, blank: bytes) -> None:
+def test_reads_that_may_be_exactly_one_event(
+    before: bytes, line: bytes, end: bytes, blank: bytes
+) -> None:
     read = line + end + blank
     for pieces in ([before, read], [before, read, read], [before, b"data: c" + end + read]):
         assert decode(pieces) == reference(b"".join(pieces)), pieces
@@ -172,7 +174,7 @@ def test_a_line_in_many_reads(start: bytes, end: bytes) -> None:
         b"id: 1\n\n: comment\ndata: " + b"x" * 20 + b"\n\n",
     ],
 )
-def test_the_size_of_an_event_is_that_of_its_data(stream: bytes) -> None:
+def test_the_limit_applies_to_the_data_of_an_event(stream: bytes) -> None:
     for pieces in cuts(stream):
         assert len(decode(pieces, limit=20)[0].data) == 20
         with pytest.raises(EventTooLargeError) as caught:
@@ -182,7 +184,7 @@ def test_the_size_of_an_event_is_that_of_its_data(stream: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [b"id: ", b"event:", b"retry: ", b"unheard-of:", b""])
-def test_no_other_line_is_longer_than_an_event(name: bytes) -> None:
+def test_the_limit_applies_to_other_lines_too(name: bytes) -> None:
     stream = name.ljust(27, b"1") + b"\n"
     for pieces in cuts(stream):
         assert decode([*pieces, b"data: a\n\n"], limit=21)[0].data == b"a"
@@ -190,7 +192,7 @@ def test_no_other_line_is_longer_than_an_event(name: bytes) -> None:
             decode(pieces, limit=20)
 
 
-def test_events_before_the_one_that_is_too_large_come_first() -> None:
+def test_events_before_a_too_large_one_are_returned_first() -> None:
     decoder = SSEDecoder(5)
     assert decoder.feed(b"data: a\n\ndata: b\n\ndata: 123456\n\ndata: c\n\n") == [A, B]
     for read in (lambda: decoder.feed(b"data: c\n\n"), lambda: decoder.feed(b""), decoder.close):
@@ -216,7 +218,7 @@ def test_many_small_lines_are_refused_before_they_are_stored() -> None:
 
 
 @pytest.mark.parametrize("ping", [b":", b": keep-alive ", b"\n", b":\r\n"])
-def test_comments_never_count(ping: bytes) -> None:
+def test_comments_do_not_count_towards_the_limit(ping: bytes) -> None:
     decoder = SSEDecoder(100)
     assert decoder.feed(b"data: a\n" + ping * 1000 + b"\n\n") == [A]
     decoder.feed(b":" + b"x" * 1000)
@@ -234,7 +236,7 @@ def test_unknown_lines_are_kept_up_to_64_kib() -> None:
     assert 60_000 < held(decoder) <= 64 * 1024
 
 
-def test_half_a_bom_is_a_line() -> None:
+def test_an_incomplete_bom_is_a_line() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(BOM[:2]) == []
     assert decoder.close() == []
@@ -242,7 +244,7 @@ def test_half_a_bom_is_a_line() -> None:
 
 
 def scanned(pieces: list[bytes]) -> int:
-    """How many bytes the decoder's calls of bytes methods look at, but for those at an end."""
+    """Count the bytes scanned by the decoder's calls of bytes methods, except at line ends."""
     sizes = []
     at_an_end = ("startswith", "endswith")
 
@@ -260,7 +262,7 @@ def scanned(pieces: list[bytes]) -> int:
 
 
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
-def test_a_long_line_costs_what_it_is_long(end: bytes) -> None:
+def test_the_cost_of_a_long_line_is_linear(end: bytes) -> None:
     size, read = 4 << 20, 64 << 10
     pieces = [b"data: ", *[b"x" * read] * (size // read), end]
     assert size <= scanned(pieces) <= 4 * size
@@ -274,7 +276,7 @@ def test_a_long_line_costs_what_it_is_long(end: bytes) -> None:
 
 
 @pytest.mark.parametrize("line", [b"data: x\n\n", b"data: x\r\n\r\n", b":\n", b"x\n", b"\n"])
-def test_many_short_lines_cost_what_they_are_long(line: bytes) -> None:
+def test_the_cost_of_many_short_lines_is_linear(line: bytes) -> None:
     small, large = (scanned([line * 16] * count) for count in (100, 1000))
     assert 1600 * len(line) <= small
     assert large <= 11 * small

@@ -17,7 +17,7 @@ async def test_it_serves_async_tests_too(fake_server: FakeServer) -> None:
     assert fake_server.requests == []
 
 
-def test_what_the_package_does_not_have() -> None:
+def test_a_missing_attribute() -> None:
     with pytest.raises(AttributeError, match=r"'cometgem\.testing' has no attribute 'Nothing'"):
         _ = testing.Nothing  # type: ignore[attr-defined]
 

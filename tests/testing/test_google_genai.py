@@ -1,4 +1,4 @@
-"""Google's own client works against the server as it is."""
+"""Google's own client works with the server unchanged."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     genai = pytest.importorskip("google.genai", reason="google-genai is not installed")
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -45,7 +45,7 @@ async def test_async(client: Any, fake_server: FakeServer) -> None:
     await client.aio.aclose()
 
 
-def test_its_errors(client: Any, fake_server: FakeServer) -> None:
+def test_errors(client: Any, fake_server: FakeServer) -> None:
     fake_server.add(Reply.error(429, dialect="google", message="slow down"))
     with pytest.raises(genai.errors.ClientError, match="slow down") as caught:
         client.models.generate_content(model=MODEL, contents="Hi")

@@ -1,4 +1,4 @@
-"""Replies as actions, with no server: what is written, where it is cut, what is waited for."""
+"""Replies as actions, without a server: what is written, where it is cut, and the waits."""
 
 import gzip
 import itertools
@@ -50,7 +50,7 @@ def finish(chunk: Any) -> Any:
     return chunk["candidates"][0].get("finishReason")
 
 
-def test_text_is_a_chunk_a_piece_and_the_last_one_ends_it() -> None:
+def test_text_is_one_chunk_per_piece_and_the_last_ends_it() -> None:
     first, last = events(Reply.text("Hel", "lo"))
     assert first == {
         "candidates": [{"content": {"parts": [{"text": "Hel"}], "role": "model"}, "index": 0}],
@@ -66,7 +66,7 @@ def test_text_is_a_chunk_a_piece_and_the_last_one_ends_it() -> None:
     }
 
 
-def test_a_single_call_gets_the_chunks_merged() -> None:
+def test_a_single_response_has_the_chunks_merged() -> None:
     response = single(Reply.text("Hel", "lo", thought="Hm.", signature="c2ln"))
     assert parts(response) == [
         {"text": "Hm.", "thought": True},
@@ -98,12 +98,12 @@ def test_parts_lists_of_parts_and_whole_chunks() -> None:
     assert events(Reply.chunks({}, {"promptFeedback": {}})) == [{}, {"promptFeedback": {}}]
 
 
-def test_one_whole_chunk_goes_out_unread() -> None:
+def test_a_whole_chunk_is_sent_unchanged() -> None:
     odd = {"candidates": "none", "usageMetadata": 7}
     assert single(Reply.chunks(odd)) == odd
 
 
-def test_a_reply_does_not_change_with_what_it_was_made_of() -> None:
+def test_a_reply_does_not_change_with_its_arguments() -> None:
     part = {"functionCall": {"args": {"n": 1}}}
     reply = Reply.chunks(part)
     part["functionCall"]["args"]["n"] = 2
@@ -129,7 +129,7 @@ def test_finish_usage_and_meta_can_be_set_and_left_out() -> None:
         Reply.text("a").then_raw(b""),
     ],
 )
-def test_before_a_fault_there_is_no_finish_reason_unless_one_is_set(reply: Reply) -> None:
+def test_no_finish_reason_comes_before_a_fault(reply: Reply) -> None:
     (chunk,) = events(reply)
     assert finish(chunk) is None
     assert finish(events(reply.finish("STOP"))[0]) in {"STOP", None}
@@ -148,7 +148,7 @@ def test_a_start_is_refused_on_a_reply() -> None:
         Reply.text("a").text("b")
 
 
-def test_a_call_without_args_sends_none() -> None:
+def test_a_call_without_args_leaves_them_out() -> None:
     assert parts(events(Reply.call("f"))[0]) == [{"functionCall": {"name": "f"}}]
 
 
@@ -197,7 +197,7 @@ def test_pings_come_before_each_chunk_and_while_waiting() -> None:
     assert waits == pytest.approx([0.4, 0.4, 0.2])
     assert body(reply).endswith(b"}\n\n: x\n\n: x\n\n")
     assert b": x" not in body(reply, stream=False)
-    with pytest.raises(ValueError, match="not every 0"):
+    with pytest.raises(ValueError, match="every=0 must be a positive number of seconds"):
         Reply.text("a").pings(every=0)
 
 
@@ -295,7 +295,7 @@ def test_an_error_in_mid_stream() -> None:
     assert b'\n\n{\n  "error": {\n' in bare
 
 
-def test_headers_can_be_set_and_left_out() -> None:
+def test_headers_can_be_set_and_removed() -> None:
     reply = Reply.text("a").with_headers({"Content-Type": "text/plain", "X-A": None, "X-B": None})
     reply = reply.with_headers({"x-b": "1", "x-cometapi-request-id": None})
     assert head(reply).headers == {"content-type": "text/plain", "x-b": "1"}
@@ -307,7 +307,7 @@ def test_a_reset_comes_before_the_headers_or_after_a_pause() -> None:
     assert kinds == [Head, Write, Wait, Reset]
 
 
-def test_a_single_call_breaks_in_the_middle_of_its_body() -> None:
+def test_a_single_response_breaks_in_the_middle_of_its_body() -> None:
     reply = Reply.text("a", "b")
     whole = body(reply.finish(None), stream=False)
     sent = actions(reply.then_stall(), stream=False)
@@ -320,7 +320,7 @@ def test_a_single_call_breaks_in_the_middle_of_its_body() -> None:
         json.loads(malformed)
 
 
-def test_a_stream_may_have_headers_only() -> None:
+def test_a_stream_can_consist_of_headers_only() -> None:
     kinds = [type(action) for action in actions(Reply.chunks().then_reset())]
     assert kinds == [Head, Wait, Reset]
     assert head(Reply.chunks()).headers["content-type"] == "text/event-stream"

@@ -69,14 +69,14 @@ async def test_both_operations(server: FakeServer, session: Session) -> None:
     assert (first.operation, second.operation) == ("streamGenerateContent", "generateContent")
 
 
-async def test_the_script_is_used_in_order_and_then_the_default(session: Session) -> None:
+async def test_the_script_is_used_in_order_before_the_default(session: Session) -> None:
     async with FakeServer(default=Reply.text("default")) as server:
         server.add(Reply.text("one"), Reply.text("two"))
         seen = [texts(await (await post(session, server)).read()) for _ in range(4)]
     assert seen == [["one"], ["two"], ["default"], ["default"]]
 
 
-async def test_the_default_is_a_whole_answer(server: FakeServer, session: Session) -> None:
+async def test_the_default_is_a_complete_answer(server: FakeServer, session: Session) -> None:
     async with post(session, server, "generateContent") as response:
         body = await response.json()
     thought, text = body["candidates"][0]["content"]["parts"]
@@ -86,7 +86,7 @@ async def test_the_default_is_a_whole_answer(server: FakeServer, session: Sessio
     assert body["usageMetadata"]["thoughtsTokenCount"] == 1
 
 
-async def test_what_the_journal_holds(server: FakeServer, session: Session) -> None:
+async def test_recorded_requests(server: FakeServer, session: Session) -> None:
     headers = {"X-Own": "1", "Authorization": "Bearer secret"}
     async with post(session, server, STREAM + "&key=secret", headers=headers) as response:
         body = await response.read()
@@ -117,7 +117,7 @@ async def test_a_bearer_key(server: FakeServer) -> None:
     assert server.requests[0].auth == "bearer"
 
 
-async def test_bytes_sent_counts_what_was_compressed(server: FakeServer, session: Session) -> None:
+async def test_bytes_sent_counts_compressed_bytes(server: FakeServer, session: Session) -> None:
     server.add(Reply.text("a" * 10_000).gzip())
     async with post(session, server) as response:
         assert texts(await response.read()) == ["a" * 10_000]
@@ -138,7 +138,7 @@ async def test_bytes_sent_counts_what_was_compressed(server: FakeServer, session
     ],
     ids=["silent", "before headers", "first", "between", "stalled", "pinging", "sending"],
 )
-async def test_a_client_that_goes_away_is_seen_at_once(
+async def test_a_disconnected_client_is_noticed_at_once(
     server: FakeServer, session: Session, reply: Reply
 ) -> None:
     server.add(reply)
@@ -159,11 +159,13 @@ async def test_a_client_that_goes_away_is_seen_at_once(
     assert (server.connections, server.open_connections) == (1, 0)
 
 
-async def test_waiting_for_a_client_that_stays(server: FakeServer, session: Session) -> None:
+async def test_waiting_for_a_client_that_stays_connected(
+    server: FakeServer, session: Session
+) -> None:
     server.add(Reply.text("a").then_stall())
     async with post(session, server):
         (request,) = server.requests
-        with pytest.raises(TimeoutError, match=r"waited 0\.01 s for the client to go away"):
+        with pytest.raises(TimeoutError, match=r"waited 0\.01 s for the client to disconnect"):
             await request.wait_gone(0.01)
         with pytest.raises(TimeoutError, match=r"waited 0\.01 s for the end of the reply"):
             await request.wait_done(0.01)
@@ -171,11 +173,11 @@ async def test_waiting_for_a_client_that_stays(server: FakeServer, session: Sess
             request.join(0.01)
         request.resume()
         await request.wait_done()
-    with pytest.raises(TimeoutError, match="ended before the client went away"):
+    with pytest.raises(TimeoutError, match="ended before the client disconnected"):
         await request.wait_gone()
 
 
-async def test_waiting_for_a_request_that_does_not_come(server: FakeServer) -> None:
+async def test_waiting_for_a_request_that_does_not_arrive(server: FakeServer) -> None:
     with pytest.raises(TimeoutError, match=r"waited 0\.01 s for request 3"):
         await server.wait_request(3, timeout=0.01)
 
@@ -232,7 +234,7 @@ async def test_slices_are_sent_one_by_one(server: FakeServer, session: Session) 
     assert server.requests[0].chunks_sent == 2
 
 
-async def test_it_answers_while_the_tests_loop_is_blocked(server: FakeServer) -> None:
+async def test_it_answers_while_the_test_blocks(server: FakeServer) -> None:
     def ask() -> Any:
         url = f"{server.url}/v1beta/models/gemini-x:generateContent"
         headers = {"x-goog-api-key": server.api_key}
@@ -258,7 +260,9 @@ def test_waiting_works_from_any_event_loop(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply.text("a").then_stall(), Reply.silence()])
-async def test_stopping_waits_for_nobody_and_leaves_nothing(session: Session, reply: Reply) -> None:
+async def test_stopping_does_not_wait_for_replies_and_leaves_nothing(
+    session: Session, reply: Reply
+) -> None:
     threads = threading.active_count()
     async with FakeServer() as server:
         server.add(*[reply] * 5)
@@ -282,7 +286,7 @@ async def test_stopping_waits_for_nobody_and_leaves_nothing(session: Session, re
             continue
 
 
-async def test_a_client_that_leaves_while_sending_its_body_is_no_request(
+async def test_an_incomplete_request_is_not_recorded(
     server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiohttp.server")
@@ -306,7 +310,7 @@ def test_it_can_be_started_again() -> None:
     for _ in range(2):
         with server:
             assert server.url != "http://127.0.0.1:0"
-            with pytest.raises(RuntimeError, match="running already"):
+            with pytest.raises(RuntimeError, match="already running"):
                 server.start()
     server.stop()
 
@@ -351,7 +355,7 @@ def test_wait_blocks_until_it_is_stopped() -> None:
     server.wait()
 
 
-def test_connections_that_come_while_it_stops_are_closed() -> None:
+def test_connections_that_arrive_while_it_stops_are_closed() -> None:
     for _ in range(20):
         server = FakeServer()
         server.start()
@@ -365,4 +369,4 @@ def test_connections_that_come_while_it_stops_are_closed() -> None:
             for comer in comers:
                 comer.close()
         assert server.open_connections == 0
-    gc.collect()  # what is left open says so, and warnings are errors
+    gc.collect()  # unclosed transports warn, and warnings are errors

@@ -49,7 +49,7 @@ async def ask(
         ({"method": "PUT"}, 404, ""),
     ],
 )
-async def test_bad_requests_are_refused_as_the_gateway_does(
+async def test_invalid_requests_are_refused_like_the_gateway_does(
     request_options: dict[str, Any], status: int, code: str
 ) -> None:
     with FakeServer() as server:

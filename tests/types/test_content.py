@@ -27,7 +27,7 @@ def test_empty_args_and_response_are_sent() -> None:
     assert FunctionCall().args is not FunctionCall().args
 
 
-def test_a_nameless_piece_of_a_streamed_call() -> None:
+def test_a_piece_of_a_streamed_call_without_a_name_decodes() -> None:
     part = msgspec.json.decode(b'{"functionCall":{"willContinue":true}}', type=Part)
     assert part.function_call == FunctionCall(name="", args={}, will_continue=True)
 
@@ -43,22 +43,22 @@ def test_a_nameless_piece_of_a_streamed_call() -> None:
         (b'{"boolValue":false}', PartialArg(bool_value=False)),
     ],
 )
-def test_partial_args_tell_null_from_absent(body: bytes, arg: PartialArg) -> None:
+def test_partial_args_distinguish_null_from_absent(body: bytes, arg: PartialArg) -> None:
     decoded = msgspec.json.decode(body, type=PartialArg)
     assert decoded == arg
     assert (decoded.null_value is msgspec.UNSET) == (b"null" not in body)
     assert sent(decoded) == body
 
 
-def test_whole_numbers_stay_whole() -> None:
+def test_integers_stay_integers() -> None:
     decoded = msgspec.json.decode(b'{"numberValue":9007199254740993}', type=PartialArg)
     assert decoded.number_value == 9007199254740993
     assert isinstance(decoded.number_value, int)
 
 
-def test_media_is_base64_and_signatures_stay_as_they_came() -> None:
+def test_media_is_base64_and_signatures_are_unchanged() -> None:
     body = b'{"thoughtSignature":"_-+/w","inlineData":{"data":"_w==","mimeType":"image/png"}}'
-    with pytest.raises(msgspec.ValidationError):  # the codec mends URL-safe base64
+    with pytest.raises(msgspec.ValidationError):  # the codec repairs URL-safe base64
         msgspec.json.decode(body, type=Part)
     body = body.replace(b'"_w=="', b'"/w=="')
     part = msgspec.json.decode(body, type=Part)
@@ -67,9 +67,9 @@ def test_media_is_base64_and_signatures_stay_as_they_came() -> None:
     assert sent(part) == body
 
 
-def test_a_picture_is_not_poured_into_the_log() -> None:
+def test_the_bytes_of_an_image_are_not_in_its_repr() -> None:
     part = Part.from_bytes(b"\0" * 1_000_000, "image/png")
-    assert "Blob(mime_type='image/png', data=<1000000 bytes>)" in repr(part)
+    assert "Blob(data=<1,000,000 bytes>, mime_type='image/png')" in repr(part)
     assert repr(FunctionResponseBlob()).startswith("FunctionResponseBlob(")
 
 
@@ -124,10 +124,10 @@ def test_from_function_response() -> None:
         ("3gp", "video/3gpp"),
     ],
 )
-def test_from_file_knows_what_gemini_documents(
+def test_from_file_knows_the_types_that_gemini_documents(
     tmp_path: Path, ending: str, mime_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mimetypes, "types_map", {})  # the machine's own table has no say
+    monkeypatch.setattr(mimetypes, "types_map", {})  # the machine's own table must not matter
     path = tmp_path / f"a.b.{ending}"
     path.write_bytes(b"data")
     for given in (path, str(path)):
@@ -137,9 +137,7 @@ def test_from_file_knows_what_gemini_documents(
 @pytest.mark.parametrize(
     ("name", "error"), [("absent.png", FileNotFoundError), ("folder.png", IsADirectoryError)]
 )
-def test_from_file_raises_the_error_of_the_file_system(
-    tmp_path: Path, name: str, error: type[OSError]
-) -> None:
+def test_from_file_raises_the_os_error(tmp_path: Path, name: str, error: type[OSError]) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(error) as caught:
         Part.from_file(tmp_path / name)
@@ -147,7 +145,7 @@ def test_from_file_raises_the_error_of_the_file_system(
 
 
 @pytest.mark.parametrize("name", ["a.unheard-of", "README", ".png", "a.tar.gz"])
-def test_from_file_needs_an_extension_it_knows(tmp_path: Path, name: str) -> None:
+def test_from_file_requires_a_known_extension(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"data")
     with pytest.raises(ValueError, match=r"Part\.from_bytes\(data, mime_type\)") as caught:
         Part.from_file(tmp_path / name)

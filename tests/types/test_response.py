@@ -35,7 +35,7 @@ EMPTY = [
 
 
 @pytest.mark.parametrize("response", EMPTY)
-def test_nothing_there(response: GenerateContentResponse) -> None:
+def test_properties_of_empty_responses(response: GenerateContentResponse) -> None:
     assert response.text == ""
     assert response.thoughts == ""
     assert response.parts == []
@@ -76,13 +76,13 @@ def test_the_first_candidate_is_the_one_with_index_0() -> None:
     assert response.finish_reason == FinishReason.STOP
 
 
-def test_function_calls_complete_and_open() -> None:
+def test_function_calls_include_incomplete_ones() -> None:
     done, open_ = FunctionCall(name="f"), FunctionCall(name="g", will_continue=True)
     response = answer(Part(function_call=done), Part(text="t"), Part(function_call=open_))
     assert response.function_calls == [done, open_]
 
 
-def test_images_are_neither_thoughts_nor_sounds() -> None:
+def test_images_exclude_thoughts_and_audio() -> None:
     png = Blob(data=b"1", mime_type="image/png")
     response = answer(
         Part(inline_data=Blob(data=b"0", mime_type="image/png"), thought=True),
@@ -93,7 +93,7 @@ def test_images_are_neither_thoughts_nor_sounds() -> None:
     assert response.images == [png]
 
 
-def test_reasons() -> None:
+def test_finish_reason_and_block_reason() -> None:
     assert answer(finish_reason="NEWER_THAN_US").finish_reason == "NEWER_THAN_US"
     blocked = GenerateContentResponse(prompt_feedback=PromptFeedback(block_reason="SAFETY"))
     assert blocked.block_reason == "SAFETY"
@@ -128,7 +128,7 @@ def chunk() -> GenerateContentResponse:
     return response
 
 
-def test_raw_is_at_hand_and_never_sent(chunk: GenerateContentResponse) -> None:
+def test_raw_is_kept_and_never_sent(chunk: GenerateContentResponse) -> None:
     assert chunk.raw.endswith(b'"newer":1}')
     assert msgspec.json.encode(chunk) == b'{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}'
     assert "raw" not in msgspec.to_builtins(chunk)
@@ -137,13 +137,19 @@ def test_raw_is_at_hand_and_never_sent(chunk: GenerateContentResponse) -> None:
     assert chunk == GenerateContentResponse(candidates=[by_hand])
 
 
+def test_to_dict_and_to_json_have_the_fields_but_not_raw(chunk: GenerateContentResponse) -> None:
+    body = {"candidates": [{"content": {"parts": [{"text": "a"}]}}]}
+    assert chunk.to_dict() == body
+    assert chunk.to_json() == '{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}'
+
+
 def test_raw_is_empty_when_built_by_hand() -> None:
     assert GenerateContentResponse().raw == b""
     with pytest.raises(AttributeError):
         GenerateContentResponse().raw = b"{}"  # type: ignore[misc]
 
 
-def test_copies_and_pickles(chunk: GenerateContentResponse) -> None:
+def test_copies_and_pickles_are_equal_without_raw(chunk: GenerateContentResponse) -> None:
     copies = [
         copy.copy(chunk),
         copy.deepcopy(chunk),

@@ -1,4 +1,4 @@
-"""The structs against Google's published schema, and against bodies seen on the wire."""
+"""The structs compared with Google's published schema and with recorded bodies."""
 
 import json
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def schemas() -> dict[str, Any]:
 
 
 def kinds(shape: inspect.Type) -> set[str]:
-    """The kinds of JSON a field takes: `{"str", "null"}`, `{"list of Part"}`."""
+    """Return the kinds of JSON that a field accepts: `{"str", "null"}`, `{"list of Part"}`."""
     match shape:
         case inspect.UnionType(types=members):
             return set().union(*map(kinds, members))
@@ -76,7 +76,7 @@ def kinds(shape: inspect.Type) -> set[str]:
 
 
 def expected(key: str, prop: dict[str, Any], struct: str | None) -> set[str]:
-    """The kinds that the published schema asks for; "null" stands for absent."""
+    """Return the kinds that the published schema requires; "null" stands for absent."""
     if prop.get("repeated"):
         return {"list of " + "|".join(expected(key, prop | {"repeated": False}, struct) - {"null"})}
     if "map_of" in prop:
@@ -92,7 +92,7 @@ def expected(key: str, prop: dict[str, Any], struct: str | None) -> set[str]:
         "byte": {"bytes", "null"},
         "int64": {"int", "str", "null"},
     }
-    if key == "thoughtSignature":  # it stays the string it came as
+    if key == "thoughtSignature":  # kept as the string that was received
         return plain["string"]
     return plain.get(prop.get("format", ""), plain[prop["type"]])
 
@@ -109,7 +109,7 @@ def struct_in(shape: inspect.Type) -> type[msgspec.Struct] | None:
 
 
 def walk() -> Iterator[tuple[str, str, dict[str, Any], type[msgspec.Struct]]]:
-    """Every field of the schema, with the struct that stands for its object."""
+    """Yield every field of the schema, with the struct that represents its object."""
     seen: dict[str, type[msgspec.Struct]] = dict(ROOTS)
     todo = list(ROOTS)
     while todo:
@@ -125,7 +125,7 @@ def walk() -> Iterator[tuple[str, str, dict[str, Any], type[msgspec.Struct]]]:
                 todo.append(ref)
 
 
-def test_every_field_of_the_schema() -> None:
+def test_every_field_of_the_schema_has_a_counterpart() -> None:
     wrong = []
     stands_for: dict[str, type[msgspec.Struct]] = {}
     for name, key, prop, struct in walk():
@@ -144,10 +144,10 @@ def test_every_field_of_the_schema() -> None:
     assert wrong == []
     reached = {name for name, _, _, _ in walk()}
     assert reached == {name for name, schema in schemas().items() if schema.get("properties")}
-    assert len(set(stands_for.values())) == len(stands_for), "one struct for two objects"
+    assert len(set(stands_for.values())) == len(stands_for), "one struct represents two objects"
 
 
-def test_every_enumerated_value_of_the_schema() -> None:
+def test_every_enumerated_value_of_the_schema_has_a_member() -> None:
     have: dict[type[StrEnum], set[str]] = {}
     for name, key, prop, _ in walk():
         if (name, key) in ENUMS:
@@ -172,7 +172,7 @@ def bodies() -> Iterator[tuple[str, bytes]]:
 
 
 def without_defaults(value: Any) -> Any:
-    """A body without what need not be said: empty lists, and an index of 0."""
+    """Return a body without defaults that are not sent: empty lists, and an index of 0."""
     match value:
         case dict():
             return {
@@ -185,7 +185,7 @@ def without_defaults(value: Any) -> Any:
     return value
 
 
-def test_recorded_bodies_lose_nothing() -> None:
+def test_recorded_bodies_survive_a_round_trip() -> None:
     count = 0
     for name, body in bodies():
         try:
@@ -199,12 +199,12 @@ def test_recorded_bodies_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ROOTS))
-def test_roots_decode_and_encode_without_the_shared_folder(name: str) -> None:
+def test_root_structs_have_a_decoder_and_a_json_schema(name: str) -> None:
     assert msgspec.json.Decoder(ROOTS[name]).type is ROOTS[name]
     assert ROOTS[name].__name__ in msgspec.json.schema(ROOTS[name])["$defs"]
 
 
-def test_fields_that_only_the_gateway_or_vertex_sends() -> None:
+def test_fields_sent_only_by_the_gateway_or_vertex() -> None:
     body = {
         "createTime": "2026-02-05T13:28:59.798638Z",
         "usageMetadata": {"trafficType": "ON_DEMAND"},

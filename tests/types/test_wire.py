@@ -1,5 +1,6 @@
 import gc
 import inspect
+import json
 from enum import StrEnum
 
 import msgspec
@@ -44,7 +45,7 @@ def test_all_is_sorted_and_complete() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_everything_public_says_what_it_is_for(name: str) -> None:
+def test_everything_public_has_a_docstring(name: str) -> None:
     assert PUBLIC[name].__dict__["__doc__"].rstrip().endswith(".")
     for attribute, value in vars(PUBLIC[name]).items():
         if not attribute.startswith("_") and isinstance(value, property | classmethod):
@@ -52,13 +53,15 @@ def test_everything_public_says_what_it_is_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
-def test_structs_are_made_with_keywords_only(struct: type[msgspec.Struct]) -> None:
+def test_structs_take_keyword_arguments_only(struct: type[msgspec.Struct]) -> None:
     parameters = inspect.signature(struct).parameters.values()
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
 
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
-def test_unset_is_not_sent_and_costs_the_collector_nothing(struct: type[msgspec.Struct]) -> None:
+def test_unset_fields_are_not_sent_and_structs_are_not_gc_tracked(
+    struct: type[msgspec.Struct],
+) -> None:
     required = [p for p in inspect.signature(struct).parameters.values() if p.default is p.empty]
     if required:
         with pytest.raises(TypeError, match=f"'{required[0].name}'"):
@@ -70,7 +73,7 @@ def test_unset_is_not_sent_and_costs_the_collector_nothing(struct: type[msgspec.
         assert not gc.is_tracked(struct())
 
 
-def test_what_was_set_is_sent() -> None:
+def test_fields_that_are_set_are_sent_even_if_falsy() -> None:
     config = GenerationConfig(
         temperature=0,
         top_p=0.0,
@@ -108,27 +111,50 @@ def test_enum_members_are_sent_as_their_value() -> None:
     )
 
 
-def test_enum_values_are_no_prison() -> None:
+def test_values_that_are_not_enum_members_are_accepted() -> None:
     setting = SafetySetting(category="HARM_CATEGORY_OF_TOMORROW", threshold="OFF")
     assert msgspec.json.decode(sent(setting), type=SafetySetting) == setting
     assert setting.threshold == types.HarmBlockThreshold.OFF
     assert all(issubclass(v, StrEnum) for v in PUBLIC.values() if not issubclass(v, types.Wire))
 
 
-def test_lists_are_not_shared() -> None:
+def test_default_lists_are_not_shared() -> None:
     Content().parts.append(Part(text="a"))
     assert Content().parts == []
 
 
-def test_unknown_keys_pass() -> None:
+def test_unknown_keys_are_ignored() -> None:
     config = msgspec.json.decode(b'{"newer":{"than":["us"]},"retrievalConfig":{}}', type=ToolConfig)
     assert config == ToolConfig(retrieval_config=types.RetrievalConfig())
 
 
-def test_names_that_camel_case_could_get_wrong() -> None:
+def test_a_leading_underscore_survives_camel_case() -> None:
     assert sent(GenerationConfig(response_json_schema={"a_b": 1}, _response_json_schema=True)) == (
         b'{"responseJsonSchema":{"a_b":1},"_responseJsonSchema":true}'
     )
+
+
+def test_to_dict_and_to_json_are_in_wire_form() -> None:
+    content = Content(
+        parts=[
+            Part.from_bytes(b"\xff\xfe", "image/png"),
+            Part.from_function_response("f", {"snake_case": {1: types.Outcome.OK}}),
+            Part(text="\u00e9", thought=False),
+        ]
+    )
+    body = {
+        "parts": [
+            {"inlineData": {"data": "//4=", "mimeType": "image/png"}},
+            {"functionResponse": {"name": "f", "response": {"snake_case": {"1": "OUTCOME_OK"}}}},
+            {"text": "\u00e9", "thought": False},
+        ]
+    }
+    assert content.to_dict() == body
+    assert json.loads(json.dumps(content.to_dict())) == body
+    assert json.loads(content.to_json()) == body
+    assert msgspec.json.decode(content.to_json(), type=Content).parts[0] == content.parts[0]
+    assert Content().to_dict() == {}
+    assert Content().to_json() == "{}"
 
 
 def test_a_request_round_trip() -> None:

@@ -57,6 +57,16 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from cometgem.types.dicts import (
+        ContentDict,
+        FunctionCallingModeLike,
+        GenerationConfigDict,
+        PartDict,
+        ThinkingConfigDict,
+        ToolConfigDict,
+        ToolDict,
+    )
+
 
 def construct(session: aiohttp.ClientSession) -> None:
     assert_type(Client(), Client)
@@ -84,18 +94,23 @@ async def generate(client: Client) -> None:
     assert_type(await client.aclose(), None)
 
 
-def contents(client: Client, dicts: list[dict[str, Any]], mapping: Mapping[str, object]) -> None:
+def contents(client: Client, turns: list[ContentDict], part: PartDict, loaded: Any) -> None:
     say = client.stream_generate_content
     say("m", "a text")
     say("m", Part(text="a part"))
     say("m", Content(role="user", parts=[Part(text="a turn")]))
     say("m", {"role": "user", "parts": [{"text": "wire form"}]})
-    say("m", mapping)
+    say("m", {"parts": [Part(text="a struct"), {"inline_data": {"data": b"", "mimeType": "a/b"}}]})
+    say("m", {"fileData": {"fileUri": "https://example.com/a.png", "mimeType": "image/png"}})
+    say("m", {"functionResponse": {"name": "f", "response": {"result": 1}}})
+    say("m", part)
+    say("m", loaded)
     say("m", ["all of it", Part(text="."), Content(parts=[Part()]), {"text": "."}])
     say("m", ("a", "tuple"))
     say("m", [Part.from_bytes(b"", "image/png"), "What is this?"])
     say("m", [Content(parts=[Part()])])
-    say("m", dicts)
+    say("m", turns)
+    say("m", [*turns, part, "a text"])
 
 
 async def stream(client: Client) -> None:
@@ -107,6 +122,11 @@ async def stream(client: Client) -> None:
         assert_type(await stream.get_final_response(), GenerateContentResponse)
     async for chunk in client.stream_generate_content("m", "Hi"):
         assert_type(chunk, GenerateContentResponse)
+    assert_type(await client.stream_generate_content("m", "Hi"), GenerateContentStream)
+    async for chunk in await client.stream_generate_content("m", "Hi"):
+        assert_type(chunk, GenerateContentResponse)
+        assert_type(chunk.to_dict(), dict[str, Any])
+        assert_type(chunk.to_json(), str)
     async for text in stream.text_stream:
         assert_type(text, str)
     assert_type(await anext(stream), GenerateContentResponse)
@@ -123,7 +143,7 @@ def iterate(chunks: AsyncIterator[GenerateContentResponse], texts: AsyncIterator
     raise NotImplementedError(chunks, texts)
 
 
-async def options(client: Client, functions: Sequence[Mapping[str, Any]]) -> None:
+async def options(client: Client, functions: Sequence[ToolDict]) -> None:
     given: GenerateOptions = {
         "system_instruction": ["Be", Part(text="brief.")],
         "tools": [Tool(google_search=types.GoogleSearch()), {"codeExecution": {}}],
@@ -157,6 +177,59 @@ async def options(client: Client, functions: Sequence[Mapping[str, Any]]) -> Non
     assert_type(client.stream_generate_content("m", "Hi", **given), GenerateContentStream)
     await client.generate_content("m", "Hi", generation_config={"topK": 1}, tools=None)
     await client.generate_content("m", "Hi", tools=functions, system_instruction="Be brief.")
+    dicts: GenerateOptions = {
+        "system_instruction": {"parts": [{"text": "Be brief."}]},
+        "tools": [
+            {"googleSearch": {"timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"}}},
+            {"google_maps": {"enable_widget": True}, "codeExecution": types.CodeExecution()},
+            {"functionDeclarations": [FunctionDeclaration(name="f")]},
+            {
+                "function_declarations": [
+                    {
+                        "name": "g",
+                        "parameters": {
+                            "type": "object",
+                            "properties": {"a": {"type": "STRING"}, "b": Schema(type="NUMBER")},
+                        },
+                    }
+                ]
+            },
+        ],
+        "tool_config": {
+            "functionCallingConfig": {"mode": "AUTO", "allowed_function_names": ["f"]},
+            "retrieval_config": {"latLng": {"latitude": 51.4, "longitude": -2.4}},
+        },
+        "safety_settings": [
+            {"category": types.HarmCategory.HARASSMENT, "threshold": types.HarmBlockThreshold.OFF},
+        ],
+        "generation_config": {
+            "temperature": 0,
+            "maxOutputTokens": 100,
+            "stop_sequences": ("END",),
+            "thinkingConfig": {"thinkingLevel": "low", "include_thoughts": True},
+            "response_modalities": ["TEXT", types.Modality.IMAGE],
+            "mediaResolution": types.MediaResolutionLevel.LOW,
+            "image_config": {"aspectRatio": "16:9"},
+            "responseSchema": {"type": types.SchemaType.ARRAY, "items": {"type": "INTEGER"}},
+            "speechConfig": {
+                "multi_speaker_voice_config": {
+                    "speakerVoiceConfigs": [
+                        {"speaker": "A", "voice_config": types.VoiceConfig()},
+                    ]
+                }
+            },
+        },
+    }
+    client.stream_generate_content("m", "Hi", **dicts)
+    modes: list[FunctionCallingModeLike] = ["ANY", types.FunctionCallingMode.ANY]
+    for mode in modes:
+        only: ToolConfigDict = {"function_calling_config": {"mode": mode}}
+        client.stream_generate_content("m", "Hi", tool_config=only)
+    config: GenerationConfigDict = {"thinking_config": ThinkingConfig(thinking_budget=0)}
+    config["topP"] = 0.5
+    client.stream_generate_content("m", "Hi", generation_config=config)
+    thinking: ThinkingConfigDict = {"thinkingLevel": types.ThinkingLevel.HIGH}
+    client.stream_generate_content("m", "Hi", generation_config={"thinkingConfig": thinking})
     none: GenerateOptions = {
         "system_instruction": None,
         "thinking": None,
@@ -208,6 +281,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         timeouts=Timeouts(total=60),
     )
     assert_type(stream, ConversationStream[ConversationItem])
+    assert_type(await stream, ConversationStream[ConversationItem])
     async with stream:
         async for item in stream:
             assert_type(item, GenerateContentResponse | FunctionCall | FunctionResponse)

@@ -7,7 +7,7 @@ Never run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cometgem import (
     Candidate,
@@ -25,6 +25,7 @@ from cometgem.testing import Reply
 
 if TYPE_CHECKING:
     from cometgem import APITimeoutError, GenerateContentResponse
+    from cometgem.types.dicts import GenerationConfigDict
 
 
 def construct() -> None:
@@ -57,6 +58,36 @@ def call(client: Client) -> None:
     client.stream_generate_content("m", "Hi", **options)
 
 
+def dicts(client: Client, plain: dict[str, Any], mode: str) -> None:
+    say = client.stream_generate_content
+    say("m", "Hi", generation_config={"temprature": 1})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config={"temperature": "hot"})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config={"stopSequences": "END"})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config={"responseModalities": "TEXT"})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config={"thinkingConfig": {"level": "low"}})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config={"thinking_config": {"thinkingLevel": "Low"}})  # type: ignore[arg-type]
+    say("m", "Hi", generation_config=plain)  # type: ignore[arg-type]
+    say("m", "Hi", tool_config={"functionCallingConfig": {"mode": "ANNY"}})  # type: ignore[arg-type]
+    say("m", "Hi", tool_config={"functionCallingConfig": {"mode": "any"}})  # type: ignore[arg-type]
+    say("m", "Hi", tool_config={"functionCallingConfig": {"mode": mode}})  # type: ignore[arg-type]
+    say("m", "Hi", tools=[{"googleSerch": {}}])  # type: ignore[list-item]
+    say("m", "Hi", tools=[{"googleSearch": {"timeRange": {}}}])  # type: ignore[list-item]
+    say("m", "Hi", tools=[{"functionDeclarations": {"name": "f"}}])  # type: ignore[list-item]
+    say("m", "Hi", tools=[plain])  # type: ignore[list-item]
+    say("m", "Hi", safety_settings=[{"category": "HARASSMENT"}])  # type: ignore[list-item]
+    say("m", "Hi", safety_settings={"category": "HARM_CATEGORY_TOXICITY"})  # type: ignore[arg-type]
+    say("m", "Hi", system_instruction={"parts": [{"tekst": "a"}]})  # type: ignore[arg-type]
+    say("m", {"role": "user", "part": [{"text": "a"}]})  # type: ignore[arg-type]
+    say("m", {"role": "user", "parts": ["a"]})  # type: ignore[arg-type]
+    say("m", [{"inlineData": {"data": 1, "mimeType": "image/png"}}])  # type: ignore[list-item]
+    say("m", plain)  # type: ignore[arg-type]
+    config: GenerationConfigDict = {"top_P": 1}  # type: ignore[typeddict-unknown-key]
+    config["topp"] = 1  # type: ignore[typeddict-unknown-key]
+    options: GenerateOptions = {"generation_config": {"maxTokens": 1}}  # type: ignore[typeddict-item]
+    say("m", "Hi", **options)
+    say("m", "Hi", generation_config=config)
+
+
 def double(number: int) -> int:
     return 2 * number
 
@@ -77,7 +108,7 @@ async def start_conversation(client: Client) -> None:
 
 
 async def read(client: Client) -> None:
-    await client.stream_generate_content("m", "Hi")  # type: ignore[misc]
+    (await client.stream_generate_content("m", "Hi")).text  # type: ignore[attr-defined]
     client.generate_content("m", "Hi").text  # type: ignore[attr-defined]
     for _ in client.stream_generate_content("m", "Hi"):  # type: ignore[attr-defined]
         pass

@@ -1,4 +1,4 @@
-"""What goes wrong with a function, and who is told: the caller, or the model."""
+"""Running the functions that the model calls: concurrency, confirmation, failures."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import time
 from typing import Any
 
 import pytest
-from conversation.calling import MODEL, WARM, Tools, call, calling, read
+from conversation.calling import MODEL, WARM, Tools, call, calling, kinds, read
 
 from cometgem import (
     Client,
     ClosedError,
     ConfigurationError,
     FunctionCall,
+    FunctionResponse,
     FunctionTool,
-    StreamTruncatedError,
     ToolArgumentsError,
     ToolError,
     ToolTimeoutError,
-    TooManyRoundsError,
     UnfinishedCallError,
     UnknownToolError,
 )
@@ -46,8 +45,10 @@ FAILURES = [
         (
             call("get_weather", {"town": "Bern"}),
             ToolArgumentsError,
-            "arguments for tool 'get_weather' do not match its signature:"
-            " Object contains unknown field `town`",
+            (
+                "arguments for tool 'get_weather' do not match its signature:"
+                " Object contains unknown field `town`"
+            ),
         ),
         id="arguments",
     ),
@@ -55,24 +56,26 @@ FAILURES = [
         (
             call("slow", {}),
             ToolTimeoutError,
-            "the tool 'slow' did not finish within 0.05 s;"
-            " FunctionTool(timeout=...) sets this limit",
+            (
+                "the tool 'slow' did not finish within 0.05 s;"
+                " FunctionTool(timeout=...) sets this limit"
+            ),
         ),
-        id="too slow",
+        id="timeout",
     ),
     pytest.param(
         (
             call("opaque", {}),
             ToolError,
             (
-                "the tool 'opaque' returned what is no JSON: Encoding objects of type object is"
-                " unsupported"
+                "the tool 'opaque' returned a value that cannot be encoded as JSON:"
+                " Encoding objects of type object is unsupported"
             ),
         ),
-        id="no JSON",
+        id="not JSON",
     ),
     pytest.param(
-        (call("cancelled", {}), ToolError, "the tool 'cancelled' was cancelled from within"),
+        (call("cancelled", {}), ToolError, "the tool 'cancelled' cancelled itself"),
         id="cancelled",
     ),
     pytest.param(
@@ -81,7 +84,7 @@ FAILURES = [
             UnfinishedCallError,
             "the call of tool 'get_weather' was cut off; the tool was not run",
         ),
-        id="left open",
+        id="incomplete",
     ),
 ]
 
@@ -132,7 +135,7 @@ async def test_a_failure_reaches_the_caller_with_everything_so_far(
     assert len(fake_server.requests) == 2
     if kind is ToolError and error.call.name == "fail":
         assert isinstance(error.__cause__, KeyError)
-    with pytest.raises(ClosedError, match="left before its end"):
+    with pytest.raises(ClosedError, match="closed before its end"):
         await anext(stream)
 
 
@@ -186,7 +189,7 @@ async def test_one_failure_cancels_the_others(
     assert tools.ended == ["a cancelled"]
 
 
-async def test_answers_that_were_ready_are_on_the_error(
+async def test_responses_that_were_ready_are_on_the_error(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     fake_server.add(calling(call("get_weather", {"city": "a"}), call("wait", {"name": "b"})))
@@ -199,62 +202,7 @@ async def test_answers_that_were_ready_are_on_the_error(
     assert tools.ended == ["b cancelled"]
 
 
-PIECES = [{"functionCall": {"name": "get_weather", "willContinue": True}}]
-
-
-async def test_a_call_left_open_by_a_cut_stream_is_never_run(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    fake_server.add(Reply.chunks({"text": "Well"}, *PIECES).then_end())
-    with pytest.raises(StreamTruncatedError) as caught:
-        await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]))
-    assert caught.value.partial is not None
-    assert caught.value.partial.function_calls[0].will_continue
-    assert tools.begun == []
-
-
-async def test_a_call_left_open_by_a_cut_stream_is_reported_where_that_was_asked_for(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    fake_server.add(Reply.chunks({"text": "Well"}, *PIECES).then_end(), WARM)
-    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], on_tool_error="report")
-    assert (await stream.get_final_response()).text == "It is warm."
-    answer = fake_server.requests[1].body["contents"][-1]["parts"][0]["functionResponse"]
-    assert "was cut off" in answer["response"]["error"]
-    assert tools.begun == []
-
-
-async def test_a_cut_stream_without_an_open_call_is_an_error(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    fake_server.add(calling(call("get_weather", {"city": "a"})).then_end())
-    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], on_tool_error="report")
-    with pytest.raises(StreamTruncatedError):
-        await read(stream)
-    assert tools.begun == []
-
-
-async def test_too_many_rounds(client: Client, fake_server: FakeServer, tools: Tools) -> None:
-    fake_server.add(*[calling(call("get_weather", {"city": str(n)})) for n in range(5)])
-    stream = client.run_tools(MODEL, "Hi", tools=[tools.get_weather], max_rounds=3)
-    with pytest.raises(TooManyRoundsError) as caught:
-        await read(stream)
-    assert caught.value.rounds == 3
-    assert [turn.role for turn in caught.value.turns] == ["model", "user"] * 2 + ["model"]
-    assert len(fake_server.requests) == 3
-    assert tools.begun == ["0", "1"]
-
-
-async def test_ten_rounds_unless_said_otherwise(
-    client: Client, fake_server: FakeServer, tools: Tools
-) -> None:
-    fake_server.add(*[calling(call("get_weather", {"city": str(n)})) for n in range(20)])
-    with pytest.raises(TooManyRoundsError, match="after 10 rounds"):
-        await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]))
-    assert len(fake_server.requests) == 10
-
-
-async def test_confirm_must_say_something(
+async def test_confirm_must_return_a_decision(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     async def confirm(_: FunctionCall) -> Any:
@@ -266,7 +214,7 @@ async def test_confirm_must_say_something(
     assert tools.begun == []
 
 
-async def test_what_confirm_raises_reaches_the_caller(
+async def test_errors_of_confirm_reach_the_caller(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
     async def confirm(_: FunctionCall) -> bool:
@@ -277,7 +225,7 @@ async def test_what_confirm_raises_reaches_the_caller(
         await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm))
 
 
-async def test_a_thread_that_hangs_is_left_behind(client: Client, fake_server: FakeServer) -> None:
+async def test_a_thread_that_hangs_is_abandoned(client: Client, fake_server: FakeServer) -> None:
     release = threading.Event()
 
     def hang() -> None:
@@ -294,32 +242,104 @@ async def test_a_thread_that_hangs_is_left_behind(client: Client, fake_server: F
         release.set()
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"max_rounds": 0}, "max_rounds=0: give 1 or more"),
-        ({"max_rounds": "3"}, "max_rounds='3': give 1 or more"),
-        ({"concurrency": 0}, "concurrency=0: give 1 or more, or None"),
-        ({"concurrency": "3"}, "concurrency='3': give 1 or more, or None"),
-        ({"confirm": True}, "confirm=True: give a function, or None"),
-        ({"on_tool_error": "ignore"}, "on_tool_error='ignore': give 'raise' or 'report'"),
-        ({"tools": 5}, "tools must be a list, got int"),
-        ({"contents": ""}, "contents is an empty text: say something"),
-        ({"contents": []}, "contents is an empty list: say something"),
-        ({"model": "a/b"}, "'a/b' is not a valid model name"),
-    ],
-)
-async def test_bad_input_is_refused_before_anything_is_sent(
-    client: Client, fake_server: FakeServer, options: dict[str, Any], sentence: str
+async def test_parallel_calls_run_concurrently_and_are_answered_in_order(
+    client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
-    arguments = {"model": MODEL, "contents": "Hi", "tools": []} | options
-    with pytest.raises(ConfigurationError) as caught:
-        client.run_tools(**arguments)
-    assert str(caught.value).startswith(sentence)
-    assert fake_server.requests == []
+    async def first(name: str) -> str:
+        """End after the second."""
+        return await tools.wait(name)
+
+    async def second(name: str) -> str:
+        """Let the first one end."""
+        tools.gate.set()
+        return name
+
+    fake_server.add(
+        calling(
+            call("first", {"name": "a"}, id="1") | {"thoughtSignature": "c2ln"},
+            call("second", {"name": "b"}, id="2"),
+            call("get_time", {"city": "Bern", "hours": "2"}),
+        ),
+        WARM,
+    )
+    items = await read(client.run_tools(MODEL, "Hi", tools=[first, second, tools.get_time]))
+    answers = [item for item in items if isinstance(item, FunctionResponse)]
+    assert {answer.name for answer in answers} == {"first", "second", "get_time"}
+    places = [answer.name for answer in answers]
+    assert places.index("second") < places.index("first")  # as each is ready
+    sent = fake_server.requests[1].body["contents"][-1]
+    assert [part["functionResponse"] for part in sent["parts"]] == [
+        {"name": "first", "id": "1", "response": {"result": "a"}},
+        {"name": "second", "id": "2", "response": {"result": "b"}},
+        {"name": "get_time", "response": {"result": "Bern +2"}},
+    ]
 
 
-async def test_an_option_that_does_not_exist(client: Client) -> None:
-    options: Any = {"temperature": 1}
-    with pytest.raises(TypeError, match="generation_config"):
-        client.run_tools(MODEL, "Hi", tools=[], **options)
+@pytest.mark.parametrize("concurrency", [1, 2, None])
+async def test_concurrency_limits_the_calls_at_a_time(
+    client: Client, fake_server: FakeServer, concurrency: int | None
+) -> None:
+    running = most = 0
+
+    async def work(number: int) -> int:
+        """Work."""
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return number
+
+    fake_server.add(calling(*(call("work", {"number": n}) for n in range(6))), WARM)
+    await read(client.run_tools(MODEL, "Hi", tools=[work], concurrency=concurrency))
+    assert most == (concurrency or 6)
+    sent = fake_server.requests[1].body["contents"][-1]["parts"]
+    assert [part["functionResponse"]["response"]["result"] for part in sent] == [*range(6)]
+
+
+async def test_synchronous_functions_run_concurrently_in_threads(
+    client: Client, fake_server: FakeServer
+) -> None:
+    meeting = threading.Barrier(3)
+
+    def meet(name: str) -> str:
+        """Wait for the others."""
+        meeting.wait(10)
+        return name
+
+    fake_server.add(calling(*(call("meet", {"name": name}) for name in "abc")), WARM)
+    items = await read(client.run_tools(MODEL, "Hi", tools=[meet]))
+    assert kinds(items)[-2:] == ["It is ", "warm."]
+
+
+async def test_confirm_allows_or_refuses_calls(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    asked: list[str] = []
+
+    async def confirm(call: FunctionCall) -> bool | str:
+        asked.append(call.args["city"])
+        return {"a": True, "b": False, "c": "not on Sundays"}[call.args["city"]]
+
+    fake_server.add(calling(*(call("get_weather", {"city": city}) for city in "abc")), WARM)
+    await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm))
+    answers = fake_server.requests[1].body["contents"][-1]["parts"]
+    assert [part["functionResponse"]["response"] for part in answers] == [
+        {"weather": "warm in a"},
+        {"error": "the user refused this call"},
+        {"error": "not on Sundays"},
+    ]
+    assert asked == ["a", "b", "c"]
+    assert tools.begun == ["a"]
+
+
+async def test_a_synchronous_confirm_does_not_block(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    def confirm(call: FunctionCall) -> bool:
+        assert threading.current_thread() is not threading.main_thread()
+        return call.name == "get_weather"
+
+    fake_server.add(calling(call("get_weather", {"city": "a"})), WARM)
+    await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather], confirm=confirm))
+    assert tools.begun == ["a"]
