@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes it is told, where FakeServer would speak proper HTTP."""
+"""A server that sends exactly the given bytes; FakeServer always speaks valid HTTP."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MOST_SECONDS = 30.0
 
 
 class Act(Enum):
-    """What ends a script; without one the connection serves the next request."""
+    """Steps that send no bytes. A script without an ending step keeps the connection open."""
 
-    UNREAD = auto()  # as the first step: do not wait for the request
+    UNREAD = auto()  # as the first step: do not wait for a request
     SILENCE = auto()
     CLOSE = auto()
     RESET = auto()
     HOLD = auto()  # until `resume()`
-    DRAIN = auto()  # read what still comes, then close: so no reset overtakes the answer
+    DRAIN = auto()  # read the rest, then close, so that no reset overtakes the response
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Bytes one by one, so many seconds apart."""
+    """Bytes sent one by one, with a delay in seconds after each."""
 
     data: bytes
     seconds: float = 0.0
@@ -43,7 +43,7 @@ class Drip:
 
 @dataclass(frozen=True)
 class Flood:
-    """The same bytes so many times."""
+    """The same bytes, sent a number of times."""
 
     data: bytes
     times: int
@@ -51,7 +51,7 @@ class Flood:
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing for so many seconds."""
+    """A delay in seconds."""
 
     seconds: float
 
@@ -64,13 +64,13 @@ GOOD: Script = (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_JSON)
 
 
 class RawServer:
-    """Answers each request with the next script, then with a good answer for ever.
+    """Answers each request with the next script, and with a valid response after the last.
 
     Attributes:
-        requests: How many requests came whole.
+        requests: How many complete requests arrived.
         connections: How many connections were accepted.
         open_connections: How many of them are open.
-        bytes_sent: Bytes that the kernel took, and some that wait for it.
+        bytes_sent: Bytes passed to the socket, including a few still buffered.
     """
 
     def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
@@ -105,11 +105,11 @@ class RawServer:
         self._thread.join(MOST_SECONDS)
 
     def resume(self) -> None:
-        """Let the script go on after its `HOLD`."""
+        """Let the script continue after its `HOLD`."""
         self._loop.call_soon_threadsafe(self._resumed.set)
 
     def hang_up(self, *, by_reset: bool) -> None:
-        """Close all connections now; return when they are closed."""
+        """Close all connections, and return once they are closed."""
 
         async def close() -> None:
             for writer in list(self._idle):
@@ -150,7 +150,7 @@ class RawServer:
     async def _answer(  # noqa: C901, PLR0912  a branch for each step of a script
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Do one script; return whether the connection goes on."""
+        """Perform one script; return whether the connection stays open."""
         script: Sequence[Step] = self._scripts[0] if self._scripts else GOOD
         if script[0] is not Act.UNREAD:
             await _read_request(reader)
