@@ -1,4 +1,4 @@
-"""mypy reads `tests/typing`: right uses have exact types, wrong ones are errors."""
+"""mypy checks `tests/typing`: correct uses have exact types, and wrong ones are errors."""
 
 import os
 import subprocess
@@ -10,9 +10,7 @@ import pytest
 
 import cometgem
 
-pytestmark = pytest.mark.skipif(
-    find_spec("mypy") is None, reason="mypy is not installed; CI runs this"
-)
+pytestmark = pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
 
 USES = Path(__file__).parent / "typing"
 ROOT = Path(cometgem.__file__).parents[1]
@@ -20,7 +18,7 @@ ROOT = Path(cometgem.__file__).parents[1]
 
 def mypy(path: Path, cache: Path) -> str:
     options = ["--strict", "--config-file=", f"--cache-dir={cache}"]
-    # Where it is installed mypy finds it, and will not be told.
+    # mypy finds an installed package by itself, and rejects site-packages in MYPYPATH.
     where = {} if ROOT.name == "site-packages" else {"MYPYPATH": str(ROOT)}
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "mypy", *options, str(path)],
@@ -33,8 +31,9 @@ def mypy(path: Path, cache: Path) -> str:
     return done.stdout
 
 
-def test_uses(pytestconfig: pytest.Config, tmp_path: Path) -> None:
-    cache = pytestconfig.cache.mkdir("mypy") if pytestconfig.cache else tmp_path
+def test_uses_are_typed_exactly(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    pytest_cache = getattr(pytestconfig, "cache", None)  # not there with -p no:cacheprovider
+    cache = pytest_cache.mkdir("mypy") if pytest_cache else tmp_path / "mypy"
     assert mypy(USES, cache).startswith("Success: no issues found in 2 source files")
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
