@@ -86,7 +86,7 @@ class RawServer:
         self._started = threading.Event()
         self._resumed = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._idle: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -95,7 +95,7 @@ class RawServer:
 
     def __enter__(self) -> Self:
         self._listener = listen(0)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self._started.wait(MOST_SECONDS)
         return self
@@ -112,7 +112,7 @@ class RawServer:
         """Close all connections, and return once they are closed."""
 
         async def close() -> None:
-            for writer in list(self._idle):
+            for writer in list(self._writers):
                 if by_reset:
                     reset(writer.transport)  # type: ignore[arg-type]
                 else:
@@ -123,28 +123,37 @@ class RawServer:
         closing: Future[None] = asyncio.run_coroutine_threadsafe(close(), self._loop)
         closing.result(MOST_SECONDS)
 
+    def _run(self) -> None:
+        # The plain loop, whatever the policy of the test: see the end of `_serve`.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve())
+
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._handle, sock=self._listener, ssl=self._tls)
         self._started.set()
         await self._stopped.wait()
+        # A connection that is being accepted must be complete before it can be closed; its socket
+        # would otherwise stay open, and the ResourceWarning would hit whichever test runs next.
+        self._loop.remove_reader(self._listener)
+        await _few_iterations()
         server.close()
-        for writer, task in list(self._idle.items()):
+        for writer in list(self._writers):
             writer.transport.abort()
-            if task is not None:
-                task.cancel()
-        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()  # handlers, and TLS handshakes, whose transports close with them
+        await _few_iterations()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
-        self._idle[writer] = asyncio.current_task()
+        self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             async with asyncio.timeout(MOST_SECONDS):
                 while await self._answer(reader, writer):
                     pass
         writer.transport.abort()
-        del self._idle[writer]
+        self._writers.discard(writer)
         self.open_connections -= 1
 
     async def _answer(  # noqa: C901, PLR0912  a branch for each step of a script
@@ -193,6 +202,12 @@ class RawServer:
         self.bytes_sent += len(data)
         writer.write(data)
         await writer.drain()
+
+
+async def _few_iterations() -> None:
+    """Let the event loop finish what it has begun: accepting or closing takes a few iterations."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> None:
