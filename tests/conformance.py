@@ -1,4 +1,4 @@
-"""Where the conformance files are: beside the repository, not in it."""
+"""The conformance files, which are kept beside the repository."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / "shared" / "conformance"
 
 
 def conformance_file(name: str) -> Path:
-    """The path of a conformance file; skips the test where there is no such folder."""
+    """Return the path of a conformance file, or skip the test if the folder is missing."""
     if not _FOLDER.is_dir():
-        pytest.skip("skipped: …/shared/conformance is not there")
+        pytest.skip("the folder ../shared/conformance is missing")
     return _FOLDER / name

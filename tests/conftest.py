@@ -1,4 +1,4 @@
-"""The event loop of all tests, asyncio's own or with TEST_LOOP=uvloop that of uvloop; a client."""
+"""Shared fixtures. With TEST_LOOP=uvloop the tests run on uvloop instead of asyncio's own loop."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 if os.environ.get("TEST_LOOP") == "uvloop":
     import uvloop
 
-    # Not only pytest's own loops: also those of `asyncio.run()` in a test and of FakeServer.
+    # A policy covers the loops of `asyncio.run()` inside a test, too.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
 @pytest.fixture
 async def client(fake_server: FakeServer) -> AsyncIterator[Client]:
-    """A client of the fake server that tries once, and leaves no task behind."""
+    """A client of the fake server that makes one attempt and must leave no task behind."""
     async with Client(
         fake_server.api_key, base_url=fake_server.url, retry=RetryPolicy(attempts=1)
     ) as client:

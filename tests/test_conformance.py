@@ -1,4 +1,4 @@
-"""Recorded bodies over a real socket, read by the client, against what is known of them."""
+"""Recorded bodies, sent over a real socket and compared with their known contents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cometgem import Candidate, GenerateContentResponse, GenerateContentStream, Part
     from cometgem.testing import FakeServer
 
-MODEL = "gemini-x"
+MODEL = "gemini-3.8-flash"
 
 ERRORS = {
     400: BadRequestError,
@@ -43,7 +43,7 @@ ERRORS = {
     499: APIStatusError,
 }
 
-# Known of single chunks: merging is there to change it.
+# Facts about single chunks, which merging changes.
 OF_CHUNKS = {
     "candidates_without_content",
     "candidates_without_parts",
@@ -57,7 +57,7 @@ OF_CHUNKS = {
     "usage_chunks",
 }
 
-# Known of the JSON, and nothing that a client shows.
+# Facts about the JSON that the client does not expose.
 OF_BODIES = {"palm_harm_categories", "unexpected_keys", "unknown_enums"}
 
 
@@ -86,7 +86,7 @@ async def client(fake_server: FakeServer) -> AsyncIterator[Client]:
 
 
 def cuts(name: str) -> Iterator[Reply]:
-    """The body whole and in writes of several sizes; each write is a turn of the event loop."""
+    """Yield the body in one write and in writes of several sizes, each in a new loop iteration."""
     reply = Reply.recorded(conformance_file(f"bodies/{name}"))
     yield reply
     yield reply.cut(333)
@@ -99,12 +99,12 @@ def as_json(value: object) -> Any:
 
 
 def kind_of(part: Part) -> str:
-    """What a part is: "thought", or the wire's name of the field that holds it."""
+    """Return "thought", or the wire name of the field that holds the data of a part."""
     return "thought" if part.thought else next(key for key in as_json(part) if "thought" not in key)
 
 
 def facts(responses: Sequence[GenerateContentResponse]) -> dict[str, Any]:
-    """What came, in the words of the conformance file: of chunks, or of one merged response."""
+    """Describe chunks, or one merged response, with the keys of the conformance file."""
     parts = [part for response in responses for part in response.parts]
     wire = [as_json(part) for part in parts]
     candidates = [one for response in responses for one in response.candidates]
@@ -181,8 +181,8 @@ def without(known: dict[str, Any], keys: set[str]) -> dict[str, Any]:
     return {key: value for key, value in known.items() if key not in keys}
 
 
-def assert_is(error: APIStatusError, known: dict[str, Any]) -> None:
-    """All that is known of an error."""
+def assert_error(error: APIStatusError, known: dict[str, Any]) -> None:
+    """Compare an error with everything the conformance file states about it."""
     assert type(error) is ERRORS[known["code"]]
     assert {
         "code": error.status,
@@ -196,7 +196,7 @@ def assert_is(error: APIStatusError, known: dict[str, Any]) -> None:
 
 async def read(stream: GenerateContentStream, chunks: list[GenerateContentResponse]) -> None:
     async for chunk in stream:
-        chunks.append(chunk)  # noqa: PERF401  those before an error stay
+        chunks.append(chunk)  # noqa: PERF401  keeps the chunks before an error
 
 
 @pytest.mark.parametrize(("name", "known"), STREAMED)
@@ -215,7 +215,7 @@ async def test_streams(
 
 
 @pytest.mark.parametrize(("name", "known"), STREAMED)
-async def test_streams_in_place_of_a_single_response(
+async def test_stream_instead_of_a_single_response(
     client: Client, fake_server: FakeServer, name: str, known: dict[str, Any]
 ) -> None:
     for reply in cuts(name):
@@ -238,7 +238,7 @@ async def test_single_responses(
 
 
 @pytest.mark.parametrize(("name", "known"), SINGLE)
-async def test_single_responses_in_place_of_a_stream(
+async def test_single_response_instead_of_a_stream(
     client: Client, fake_server: FakeServer, name: str, known: dict[str, Any]
 ) -> None:
     merged = known["merged"]
@@ -266,7 +266,7 @@ async def test_streams_that_fail(
         chunks: list[GenerateContentResponse] = []
         with pytest.raises(APIStatusError) as caught:
             await read(client.stream_generate_content(MODEL, "Hi"), chunks)
-        assert_is(caught.value, known["error"])
+        assert_error(caught.value, known["error"])
         partial = caught.value.partial
         if merged is None:
             assert (chunks, partial) == ([], None)
@@ -284,7 +284,7 @@ async def test_calls_that_fail(
         fake_server.add(reply, reply)
         with pytest.raises(APIStatusError) as caught:
             await client.generate_content(MODEL, "Hi")
-        assert_is(caught.value, known["error"])
+        assert_error(caught.value, known["error"])
         with pytest.raises(APIStatusError) as caught:
             await client.stream_generate_content(MODEL, "Hi").get_final_response()
-        assert_is(caught.value, known["error"])
+        assert_error(caught.value, known["error"])

@@ -1,4 +1,4 @@
-"""What CI asks for by the environment is what the tests get."""
+"""The tests run with the event loop and the HTTP parser that the environment asks for."""
 
 import asyncio
 import os
@@ -6,11 +6,11 @@ import os
 from aiohttp import http_parser
 
 
-async def test_the_event_loop() -> None:
+async def test_event_loop() -> None:
     asked = os.environ.get("TEST_LOOP", "asyncio")
     assert type(asyncio.get_running_loop()).__module__.partition(".")[0] == asked
 
 
-def test_the_http_parser() -> None:
+def test_http_parser() -> None:
     pure = bool(os.environ.get("AIOHTTP_NO_EXTENSIONS"))
     assert (http_parser.HttpResponseParser is http_parser.HttpResponseParserPy) == pure

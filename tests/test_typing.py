@@ -1,4 +1,4 @@
-"""mypy reads `tests/typing`: right uses have exact types, wrong ones are errors."""
+"""mypy checks `tests/typing`: correct uses have exact types, and wrong ones are errors."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ USES = Path(__file__).parent / "typing"
 
 
 @NEEDS_MYPY
-def test_uses(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+def test_uses_are_typed_exactly(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     assert mypy(USES, pytestconfig).startswith("Success: no issues found in 2 source files")
     wrong = tmp_path / "wrong.py"
     wrong.write_text(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.speaking import KEY, PATIENCE, child
+from cli.speaking import KEY, PATIENCE, child, child_environment
 
 from cometgem import __version__
 from cometgem.testing import FakeServer, Reply
@@ -148,7 +148,11 @@ def test_the_package_does_not_import_the_command_line() -> None:
     rooms = ["cometgem.cli.main", "cometgem.cli.demo", "cometgem.cli.terminal", "cometgem.testing"]
     code = f"import sys, cometgem; print([name for name in {rooms} if name in sys.modules])"
     found = subprocess.run(  # noqa: S603  our own code
-        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, check=True
+        [sys.executable, "-c", code],
+        env=child_environment(),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert found.stdout.split() == [b"[]"]
 
@@ -159,7 +163,11 @@ def test_the_command_line_does_not_import_what_one_command_needs() -> None:
         f"import sys, cometgem.cli.main; print([name for name in {rooms} if name in sys.modules])"
     )
     found = subprocess.run(  # noqa: S603  our own code
-        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, check=True
+        [sys.executable, "-c", code],
+        env=child_environment(),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert found.stdout.split() == [b"[]"]
 

@@ -1,4 +1,4 @@
-"""What the caller may do to a stream or a call, beyond the plain ways of leaving it."""
+"""What a caller may do to a stream or a call, beyond simply leaving it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from cometgem import GenerateContentStream
 
-__all__ = ["DEEDS", "Deed", "Scene"]
+__all__ = ["ACTIONS", "Action", "Scene"]
 
-# The client has to end it: the server never does.
+# The server never ends it: the client has to.
 _ENDLESS = Reply.raw(events(2)).then_stall()
 
 
 @dataclass
 class Scene:
-    """A client, its server, and a stream that has not been sent yet."""
+    """A client, its server, and a stream whose request has not been sent yet."""
 
     client: Client
     server: FakeServer
@@ -35,60 +35,61 @@ class Scene:
     texts: list[str] = field(default_factory=list)
 
     @property
-    def there(self) -> GenerateContentStream:
-        """The stream, where it has not been dropped."""
+    def open_stream(self) -> GenerateContentStream:
+        """The stream, before it is dropped."""
         assert self.stream is not None
         return self.stream
 
     async def read(self, chunks: int) -> None:
-        """Read so many chunks."""
+        """Read a number of chunks."""
         for _ in range(chunks):
-            self.texts.append((await anext(self.there)).text)
+            self.texts.append((await anext(self.open_stream)).text)
 
     async def read_all(self) -> None:
         """Read to the end."""
-        async for chunk in self.there:
+        async for chunk in self.open_stream:
             self.texts.append(chunk.text)
 
     async def cancel(self, work: Coroutine[Any, Any, object], after: int = 0) -> None:
-        """Cancel work, when it has read so many chunks and waits."""
+        """Cancel work once it has read `after` chunks and waits for more."""
         task = asyncio.create_task(work)
         await self.server.wait_request()
         while len(self.texts) < after:
             await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)  # to get somewhere; nothing that is checked depends on it
+        await asyncio.sleep(0.05)  # lets it start to wait; no check depends on it
         task.cancel()
         await task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deed:
-    """One thing that a caller does.
+class Action:
+    """Something a caller does, and what comes of it.
 
     Attributes:
-        when: Goes on from "What happens when".
-        does: Does it.
+        when: The action; completes the sentence "What happens when ...".
+        does: Performs it.
         serves: What the server does.
-        error: What is raised; None for nothing.
-        texts: Of the chunks that were handed out; merged, they are in the snapshot and the error.
-        gone: Whether the server saw the client leave before the reply was whole.
+        texts: Of the chunks that are handed out. Merged, they are `stream.snapshot` and
+            `error.partial`.
+        error: What is raised; None if nothing is.
+        leaves: Whether the server sees the connection close before its response has ended.
     """
 
     when: str
     does: Callable[[Scene], Coroutine[Any, Any, object]]
-    serves: Reply = _ENDLESS
-    error: type[BaseException] | None = None
-    texts: tuple[str, ...] = ()
-    gone: bool = True
+    serves: Reply
+    texts: tuple[str, ...]
+    error: type[BaseException] | None
+    leaves: bool
 
 
 async def _cancelled_waiting(scene: Scene) -> None:
     await scene.cancel(scene.read_all(), after=2)
 
 
-async def _cancelled_in_the_body(scene: Scene) -> None:
+async def _cancelled_in_loop_body(scene: Scene) -> None:
     async def body() -> None:
-        async with scene.there:
+        async with scene.open_stream:
             await scene.read(1)
             await asyncio.sleep(20)
 
@@ -96,7 +97,7 @@ async def _cancelled_in_the_body(scene: Scene) -> None:
 
 
 async def _cancelled_opening(scene: Scene) -> None:
-    await scene.cancel(scene.there.open())
+    await scene.cancel(scene.open_stream.open())
 
 
 async def _cancelled_single(scene: Scene) -> None:
@@ -112,7 +113,7 @@ async def _timeout_around(scene: Scene) -> None:
 
 async def _fail_after_around(scene: Scene) -> None:
     with anyio.fail_after(None) as scope:
-        async with scene.there:
+        async with scene.open_stream:
             await scene.read(2)
             scope.deadline = anyio.current_time() + 0.05
             await scene.read_all()
@@ -126,7 +127,7 @@ async def _timeout_around_one(scene: Scene) -> None:
         await scene.read(1)
 
 
-async def _busy_as_it_breaks(scene: Scene) -> None:
+async def _breaks_while_busy(scene: Scene) -> None:
     await scene.read(1)
     await scene.server.requests[0].wait_done()
     await asyncio.sleep(0.2)
@@ -134,139 +135,122 @@ async def _busy_as_it_breaks(scene: Scene) -> None:
 
 
 async def _two_loops(scene: Scene) -> None:
-    async for chunk in scene.there:
+    async for chunk in scene.open_stream:
         scene.texts.append(chunk.text)
         break
     await scene.read_all()
 
 
 async def _final_after_break(scene: Scene) -> None:
-    async with scene.there as stream:
+    async with scene.open_stream as stream:
         await scene.read(1)
         final = await stream.get_final_response()
     scene.texts.append(final.text.removeprefix(scene.texts[0]))
 
 
 async def _final_after_the_block(scene: Scene) -> None:
-    async with scene.there:
+    async with scene.open_stream:
         await scene.read(1)
-    await scene.there.get_final_response()
+    await scene.open_stream.get_final_response()
 
 
-async def _closed_among_chunks(scene: Scene) -> None:
+async def _closed_between_chunks(scene: Scene) -> None:
     await scene.read(1)
-    await scene.there.aclose()
+    await scene.open_stream.aclose()
     await scene.read(1)
 
 
 async def _client_closed(scene: Scene) -> None:
-    await scene.there.open()
+    await scene.open_stream.open()
     await scene.client.aclose()
     await scene.read_all()
 
 
 async def _dropped_unread(scene: Scene) -> None:
-    await scene.there.open()
+    await scene.open_stream.open()
     scene.stream = None
 
 
-DEEDS = [
-    Deed(
+# fmt: off
+ACTIONS = [
+    Action(
         when="the task is cancelled while it waits for a chunk",
-        does=_cancelled_waiting,
-        error=asyncio.CancelledError,
-        texts=("text 0 ", "text 1 "),
+        does=_cancelled_waiting, serves=_ENDLESS,
+        texts=TEXTS[:2], error=asyncio.CancelledError, leaves=True,
     ),
-    Deed(
+    Action(
         when="the task is cancelled in the body of the loop",
-        does=_cancelled_in_the_body,
-        error=asyncio.CancelledError,
-        texts=("text 0 ",),
+        does=_cancelled_in_loop_body, serves=_ENDLESS,
+        texts=TEXTS[:1], error=asyncio.CancelledError, leaves=True,
     ),
-    Deed(
-        when="the task is cancelled while it waits to send again",
-        does=_cancelled_opening,
-        serves=Reply.error(429, retry_after=20),
-        error=asyncio.CancelledError,
-        gone=False,
+    Action(
+        when="the task is cancelled while it waits for the next attempt",
+        does=_cancelled_opening, serves=Reply.error(429, retry_after=20),
+        texts=(), error=asyncio.CancelledError, leaves=False,
     ),
-    Deed(
-        when="the task is cancelled while the body of a refusal is being read",
-        does=_cancelled_opening,
-        serves=Reply.raw(b'{"error":', status=400).then_stall(),
-        error=asyncio.CancelledError,
+    Action(
+        when="the task is cancelled while it reads the body of an error response",
+        does=_cancelled_opening, serves=Reply.raw(b'{"error":', status=400).then_stall(),
+        texts=(), error=asyncio.CancelledError, leaves=True,
     ),
-    Deed(
-        when="a single call is cancelled before its answer",
-        does=_cancelled_single,
-        serves=Reply.silence(),
-        error=asyncio.CancelledError,
+    Action(
+        when="a single call is cancelled before the response starts",
+        does=_cancelled_single, serves=Reply.silence(),
+        texts=(), error=asyncio.CancelledError, leaves=True,
     ),
-    Deed(
-        when="a single call is cancelled in the middle of its answer",
-        does=_cancelled_single,
-        serves=Reply.text("a").then_stall(),
-        error=asyncio.CancelledError,
+    Action(
+        when="a single call is cancelled in the middle of the response",
+        does=_cancelled_single, serves=Reply.text("a").then_stall(),
+        texts=(), error=asyncio.CancelledError, leaves=True,
     ),
-    Deed(
-        when="`asyncio.timeout()` around everything runs out",
-        does=_timeout_around,
-        error=TimeoutError,
-        texts=("text 0 ", "text 1 "),
+    Action(
+        when="an `asyncio.timeout()` around the whole stream expires",
+        does=_timeout_around, serves=_ENDLESS,
+        texts=TEXTS[:2], error=TimeoutError, leaves=True,
     ),
-    Deed(
-        when="`anyio.fail_after()` around everything runs out",
-        does=_fail_after_around,
-        error=TimeoutError,
-        texts=("text 0 ", "text 1 "),
+    Action(
+        when="an `anyio.fail_after()` around the whole stream expires",
+        does=_fail_after_around, serves=_ENDLESS,
+        texts=TEXTS[:2], error=TimeoutError, leaves=True,
     ),
-    Deed(
-        when="`asyncio.wait_for()` around one chunk runs out, and the next is asked for",
-        does=_timeout_around_one,
-        error=ClosedError,
-        texts=("text 0 ", "text 1 "),
+    Action(
+        when="an `asyncio.wait_for()` around one chunk expires and another chunk is requested",
+        does=_timeout_around_one, serves=_ENDLESS,
+        texts=TEXTS[:2], error=ClosedError, leaves=True,
     ),
-    Deed(
-        when="the connection breaks after 7 chunks, while the caller is busy with the first",
-        does=_busy_as_it_breaks,
-        serves=after(7).then_reset(),
-        error=StreamInterruptedError,
-        texts=TEXTS,
-        gone=False,
+    Action(
+        when="the connection breaks after 7 chunks while the caller is busy with the first",
+        does=_breaks_while_busy, serves=after(7).then_reset(),
+        texts=TEXTS, error=StreamInterruptedError, leaves=False,
     ),
-    Deed(
+    Action(
         when="two loops read one stream, one after the other",
-        does=_two_loops,
-        serves=Reply.text("a", "b", "c"),
-        texts=("a", "b", "c"),
-        gone=False,
+        does=_two_loops, serves=Reply.text("a", "b", "c"),
+        texts=("a", "b", "c"), error=None, leaves=False,
     ),
-    Deed(
-        when="the final response is asked for after a part was read",
-        does=_final_after_break,
-        serves=Reply.text("a", "b"),
-        texts=("a", "b"),
-        gone=False,
+    Action(
+        when="the final response is requested after some chunks have been read",
+        does=_final_after_break, serves=Reply.text("a", "b"),
+        texts=("a", "b"), error=None, leaves=False,
     ),
-    Deed(
-        when="the final response is asked for after a block that was left early",
-        does=_final_after_the_block,
-        error=ClosedError,
-        texts=("text 0 ",),
+    Action(
+        when="the final response is requested after an `async with` block that was left early",
+        does=_final_after_the_block, serves=_ENDLESS,
+        texts=TEXTS[:1], error=ClosedError, leaves=True,
     ),
-    Deed(
-        when="a stream is closed while chunks of it are at hand, and the next is asked for",
-        does=_closed_among_chunks,
-        error=ClosedError,
-        texts=("text 0 ",),
+    Action(
+        when="a stream is closed with chunks still unread and another chunk is requested",
+        does=_closed_between_chunks, serves=_ENDLESS,
+        texts=TEXTS[:1], error=ClosedError, leaves=True,
     ),
-    Deed(
-        when="the client is closed under an open stream that nobody reads",
-        does=_client_closed,
-        error=ClosedError,
+    Action(
+        when="the client is closed while a stream is open and nobody reads it",
+        does=_client_closed, serves=_ENDLESS,
+        texts=(), error=ClosedError, leaves=True,
     ),
-    Deed(
-        when="a stream is opened and dropped, and nothing of it was read",
-        does=_dropped_unread,
+    Action(
+        when="a stream is opened and dropped without being read",
+        does=_dropped_unread, serves=_ENDLESS,
+        texts=(), error=None, leaves=True,
     ),
 ]

@@ -1,24 +1,27 @@
-"""Faults after k good chunks: before the first some are tried again, after it none."""
+"""Streams that stop after k valid chunks, or never stop. Only k = 0 is retried."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from faults.raw_server import Flood
-from faults.rows import AFTER_A_CHUNK, IMPATIENT, KS, Row, after
-from faults.wire import chunked, event, events, head, said
+from faults.rows import (
+    IMPATIENT,
+    IMPATIENT_AFTER_A_CHUNK,
+    TEXTS,
+    Row,
+    after,
+    final,
+    k_chunks,
+    raises,
+)
+from faults.wire import chunked, events, head
 
 from cometgem import (
-    APIStatusError,
     APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
     EventTooLargeError,
-    NotFoundError,
-    PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
-    ServerError,
     StreamInterruptedError,
     StreamTruncatedError,
     Timeouts,
@@ -29,316 +32,155 @@ if TYPE_CHECKING:
 
     from faults.rows import Served
 
-    from cometgem import CometGemError
-    from cometgem.testing import Reply
-
-__all__ = ["ENDINGS", "ERRORS", "FLOODS"]
+__all__ = ["ENDINGS", "FLOODS"]
 
 _MIB = 1 << 20
 _PINGS = b": keepalive\n\n" * 10_000
-
-
-def _ends(
-    when: str,
-    serves: Callable[[int], Served],
-    error: type[CometGemError],
-    *,
-    again: bool = False,
-    **rest: Any,
-) -> Row:
-    return Row(when=when, serves=serves, error=error, requests=3 if again else 1, **rest)
-
-
-def _error(  # noqa: PLR0913  what such rows differ in
-    when: str,
-    data: bytes | Callable[[Reply], Reply],
-    error: type[APIStatusError],
-    status: int,
-    *,
-    again: bool = False,
-    says: str = "",
-    ks: tuple[int, ...] = KS,
-    **fields: Any,
-) -> Row:
-    def serves(k: int) -> Served:
-        reply = after(k).then_raw(data) if isinstance(data, bytes) else data(after(k))
-        return reply.then_stall()  # the client does not wait for the end
-
-    return Row(
-        when=when,
-        serves=serves,
-        ks=ks,
-        error=error,
-        fields={"status": status, **fields},
-        says=says,
-        requests=3 if again else 1,
-    )
-
-
-def _event_error(
-    error: type[APIStatusError], status: int, code: str, *, again: bool = False
-) -> Row:
-    return _error(
-        f"an event is an error with the status {status}",
-        lambda reply: reply.then_error(status),
-        error,
-        status,
-        again=again,
-        code=code,
-    )
-
-
-def _shape(when: str, document: object, status: int, *, again: bool = False, **fields: Any) -> Row:
-    kinds = {400: BadRequestError, 403: PermissionDeniedError, 429: RateLimitError}
-    return _error(
-        when, event(document), kinds.get(status, ServerError), status, again=again, **fields
-    )
-
-
-_GOOGLE = {"error": {"code": 429, "message": "Slow down", "status": "RESOURCE_EXHAUSTED"}}
-_EXHAUSTED: dict[str, Any] = {"code": "RESOURCE_EXHAUSTED"}
-
-ERRORS = [
-    _event_error(BadRequestError, 400, "400"),
-    _event_error(AuthenticationError, 401, "invalid_api_key"),
-    _event_error(PermissionDeniedError, 403, "insufficient_user_quota"),
-    _event_error(NotFoundError, 404, "404"),
-    _event_error(APIStatusError, 408, "408", again=True),
-    _event_error(APIStatusError, 413, "413"),
-    _event_error(RateLimitError, 429, "rate_limit_exceeded", again=True),
-    _event_error(ServerError, 500, "500", again=True),
-    _event_error(ServerError, 502, "502", again=True),
-    _event_error(ServerError, 503, "503", again=True),
-    _event_error(ServerError, 504, "504", again=True),
-    _event_error(ServerError, 524, "524", again=True),
-    _event_error(ServerError, 529, "529", again=True),
-    _shape(
-        "its `code` is a word",
-        {"error": {"message": "x", "code": "oops"}},
-        500,
-        again=True,
-        code="oops",
-    ),
-    _shape(
-        "its `code` is `invalid_request`",
-        {"error": {"message": "x", "code": "invalid_request"}},
-        500,
-        code="invalid_request",
-    ),
-    _shape(
-        "its `code` is `model_not_found`",
-        {"error": {"message": "x", "code": "model_not_found"}},
-        503,
-        code="model_not_found",
-    ),
-    _shape('its `code` is ""', {"error": {"message": "x", "code": ""}}, 500, again=True),
-    _shape("its `code` is null", {"error": {"message": "x", "code": None}}, 500, again=True),
-    _shape("there is no `code`", {"error": {"message": "x"}}, 500, again=True),
-    _shape("there is no `message`", {"error": {"code": 429}}, 429, again=True, code="429"),
-    _shape(
-        "there is no `error` around it",
-        {"code": "429", "message": "x"},
-        429,
-        again=True,
-        code="429",
-    ),
-    _shape("`error` is a string", {"error": "oops"}, 500, again=True, says="500: oops"),
-    _shape("it is Google's", _GOOGLE, 429, again=True, **_EXHAUSTED),
-    _shape("it is Google's, in a list of one", [_GOOGLE], 429, again=True, **_EXHAUSTED),
-    _shape(
-        "it is Google's with RetryInfo",
-        {"error": {**_GOOGLE["error"], "details": [{"retryDelay": "30s"}]}},
-        429,
-        retry_after=30.0,
-        **_EXHAUSTED,
-    ),
-    _shape(
-        "a chunk holds it",
-        {**said("lost"), "error": {"code": 429, "message": "x"}},
-        429,
-        again=True,
-        code="429",
-    ),
-    _error(
-        "an `event: error` is no JSON",
-        b"event: error\ndata: overloaded\n\n",
-        ServerError,
-        500,
-        again=True,
-        says="500: overloaded",
-    ),
-    _error(
-        "it stands as pretty-printed JSON between the events",
-        lambda reply: reply.then_error(429, bare=True, dialect="google"),
-        RateLimitError,
-        429,
-        ks=(1, 7),
-        **_EXHAUSTED,
-    ),
-    _error(
-        "it stands as one line of JSON between the events",
-        b'{"error": {"code": 503, "message": "x"}}\n',
-        ServerError,
-        503,
-        ks=(1, 7),
-        code="503",
-    ),
-]
+_HEAD = head("Transfer-Encoding: chunked")
+_LINE = (chunked(b"data: "), Flood(chunked(b"x" * _MIB), 300))
+_LINES = Flood(chunked(b"data: " + b"x" * 1000 + b"\n"), 300_000)
+_COMMENT = (chunked(b": "), Flood(chunked(b"x" * _MIB), 100), chunked(b"\n"))
 
 
 def _raw(*steps: Any) -> Callable[[int], Served]:
-    """Return chunked scripts that go on after k chunks."""
-    return lambda k: (head("Transfer-Encoding: chunked"), chunked(events(k)) if k else b"", *steps)
+    """Return raw responses that take these steps after k chunks."""
+    return lambda k: (_HEAD, chunked(events(k)) if k else b"", *steps)
 
 
+# fmt: off
 ENDINGS = [
-    _ends(
-        "the connection is reset",
-        lambda k: after(k).then_reset(),
-        StreamInterruptedError,
-        again=True,
-        says="the connection broke",
+    Row(
+        "the connection is reset", lambda k: after(k).then_reset(), after=(0, 1, 7),
+        operation="stream", requests=(3, 1, 1), texts=k_chunks, connection="closed",
+        ends=raises(StreamInterruptedError, "the connection broke"),
     ),
-    _ends(
-        "the body ends, with no finish reason",
-        lambda k: after(k).then_end(),
-        StreamTruncatedError,
-        again=True,
-        reused=True,
-        says="the stream ended without a finishReason",
+    Row(
+        "the body ends without a finish reason", lambda k: after(k).then_end(), after=(0, 1, 7),
+        operation="stream", requests=(3, 1, 1), texts=k_chunks, connection="kept",
+        ends=raises(StreamTruncatedError, "the stream ended without a finishReason"),
     ),
-    _ends(
+    Row(
         "the body ends in the middle of a chunk",
-        lambda k: after(k).then_raw(b'data: {"candidates": [{"con').then_end(),
-        StreamTruncatedError,
-        again=True,
-        reused=True,
-        says="the stream ended in the middle of a chunk",
+        lambda k: after(k).then_raw(b'data: {"candidates": [{"con').then_end(), after=(0, 1, 7),
+        operation="stream", requests=(3, 1, 1), texts=k_chunks, connection="kept",
+        ends=raises(StreamTruncatedError, "the stream ended in the middle of a chunk"),
     ),
-    _ends(
-        "an event is no JSON",
-        lambda k: after(k).then_raw(b"data: {oops}\n\n").then_stall(),
-        ResponseDecodeError,
-        says="the server sent something that is not JSON: '{oops}'",
+    Row(
+        "an event is not valid JSON",
+        lambda k: after(k).then_raw(b"data: {oops}\n\n").then_stall(), after=(0, 1, 7),
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(ResponseDecodeError, "the server sent something that is not JSON: '{oops}'"),
     ),
-    _ends(
+    Row(
         "an event is JSON of another shape",
         lambda k: after(k).then_raw(b'data: {"candidates": [{"content": 7}]}\n\n').then_stall(),
-        ResponseDecodeError,
-        fields={"path": "$.candidates[0].content"},
+        after=(0, 1, 7),
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(ResponseDecodeError, "the server sent JSON of an unexpected shape",
+                    path="$.candidates[0].content"),
     ),
-    _ends(
-        "an event is JSON, but no object",
-        lambda k: after(k).then_raw(b"data: 7\n\n").then_stall(),
-        ResponseDecodeError,
-        fields={"path": "$"},
+    Row(
+        "an event is JSON and not an object",
+        lambda k: after(k).then_raw(b"data: 7\n\n").then_stall(), after=(0, 1, 7),
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(ResponseDecodeError, "the server sent JSON of an unexpected shape", path="$"),
     ),
-    _ends(
-        "nothing more comes",
-        lambda k: after(k).then_stall(),
-        APITimeoutError,
-        fields={"phase": "first_chunk"},
+    Row(
+        "nothing is sent (k = 0)", (after(0).then_stall(),), client={"timeouts": IMPATIENT},
+        operation="stream", requests=1, texts=(), connection="closed",
+        ends=raises(APITimeoutError, "no first chunk within 0.5 s", phase="first_chunk"),
+    ),
+    Row(
+        "nothing more is sent", lambda k: after(k).then_stall(), after=(1, 7),
+        client={"timeouts": IMPATIENT_AFTER_A_CHUNK},
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(APITimeoutError, "nothing arrived for 1 s", phase="stall"),
+    ),
+    Row(
+        "only keep-alive comments are sent (k = 0)", (after(0).pings(every=0.02).then_stall(),),
         client={"timeouts": IMPATIENT},
+        operation="stream", requests=1, texts=(), connection="closed",
+        ends=raises(APITimeoutError, "no first chunk within 0.5 s", phase="first_chunk"),
     ),
-    _ends(
-        "nothing more comes but keep-alive comments",
-        lambda k: after(k).pings(every=0.02).then_stall(),
-        APITimeoutError,
-        fields={"phase": "first_chunk"},
-        client={"timeouts": IMPATIENT},
+    Row(
+        "only keep-alive comments are sent", lambda k: after(k).pings(every=0.02).then_stall(),
+        after=(1, 7), client={"timeouts": IMPATIENT_AFTER_A_CHUNK},
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(APITimeoutError, "nothing arrived for 1 s", phase="stall"),
     ),
-    _ends(
-        "nothing more comes but 10,000 comments at once",
-        lambda k: after(k).then_raw(_PINGS).then_stall(),
-        APITimeoutError,
-        fields={"phase": "first_chunk"},
-        client={"timeouts": IMPATIENT},
+    Row(
+        "only 10,000 comments are sent, all at once (k = 0)",
+        (after(0).then_raw(_PINGS).then_stall(),), client={"timeouts": IMPATIENT},
+        operation="stream", requests=1, texts=(), connection="closed",
+        ends=raises(APITimeoutError, "no first chunk within 0.5 s", phase="first_chunk"),
     ),
-    _ends(
-        "`Timeouts(total=)` runs out",
-        lambda k: after(k).then_stall(),
-        APITimeoutError,
-        ks=(0, 1),
-        fields={"phase": "total"},
+    Row(
+        "only 10,000 comments are sent, all at once",
+        lambda k: after(k).then_raw(_PINGS).then_stall(), after=(1, 7),
+        client={"timeouts": IMPATIENT_AFTER_A_CHUNK},
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(APITimeoutError, "nothing arrived for 1 s", phase="stall"),
+    ),
+    Row(
+        "`Timeouts(total=)` expires", lambda k: after(k).then_stall(), after=(0, 1),
         client={"timeouts": Timeouts(total=1.0)},
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        ends=raises(APITimeoutError, "not finished within 1 s", phase="total"),
     ),
     Row(
-        when="the connection is reset after the finish reason",
-        serves=(after(0).then_raw(events(2, finish="STOP")).then_reset(),),
-        texts=("text 0 ", "text 1 "),
-        error=StreamInterruptedError,
+        "the connection is reset after the finish reason",
+        (after(0).then_raw(events(2, finish="STOP")).then_reset(),),
+        operation="stream", requests=1, texts=TEXTS[:2], connection="closed",
+        ends=raises(StreamInterruptedError, "the connection broke"),
     ),
     Row(
-        when="an error comes after the finish reason",
-        serves=(after(0).then_raw(events(2, finish="STOP")).then_error(429).then_stall(),),
-        texts=("text 0 ", "text 1 "),
-        error=RateLimitError,
-        fields={"status": 429, "code": "rate_limit_exceeded"},
+        "an error event follows the finish reason",
+        (after(0).then_raw(events(2, finish="STOP")).then_error(429).then_stall(),),
+        operation="stream", requests=1, texts=TEXTS[:2], connection="closed",
+        ends=raises(RateLimitError, "429 rate_limit_exceeded: made-up error 429",
+                    status=429, code="rate_limit_exceeded"),
     ),
     Row(
-        when="nothing comes after the finish reason, and the body does not end",
-        serves=(after(0).then_raw(events(2, finish="STOP")).then_stall(),),
-        texts=("text 0 ", "text 1 "),
-        client={"timeouts": AFTER_A_CHUNK},
-        error=APITimeoutError,
-        fields={"phase": "stall"},
+        "nothing follows the finish reason and the body does not end",
+        (after(0).then_raw(events(2, finish="STOP")).then_stall(),),
+        client={"timeouts": IMPATIENT_AFTER_A_CHUNK},
+        operation="stream", requests=1, texts=TEXTS[:2], connection="closed",
+        ends=raises(APITimeoutError, "nothing arrived for 1 s", phase="stall"),
     ),
 ]
 
-
 FLOODS = [
-    _ends(
-        "a line of 300 MB comes, under a limit of 1 MB",
-        _raw(chunked(b"data: "), Flood(chunked(b"x" * _MIB), 300)),
-        EventTooLargeError,
-        fields={"limit": _MIB},
+    Row(
+        "a line of 300 MiB is sent and the limit is 1 MiB", _raw(*_LINE), after=(0, 1, 7),
         client={"max_event_size": _MIB},
-        grows=6,
-        sends=32,
+        operation="stream", requests=1, texts=k_chunks, connection="closed", memory=6, reads=32,
+        ends=raises(EventTooLargeError, "expected no more than 1,048,576", limit=_MIB),
     ),
     Row(
-        when="a line of 300 MB comes, under the default limit of 64 MiB",
-        serves=_raw(chunked(b"data: "), Flood(chunked(b"x" * _MIB), 300)),
-        ks=(1,),
-        error=EventTooLargeError,
-        fields={"limit": 64 * _MIB},
-        grows=64 + 6,
-        sends=64 + 32,
+        "a line of 300 MiB is sent and the limit is the default of 64 MiB", _raw(*_LINE),
+        after=(1,),
+        operation="stream", requests=1, texts=k_chunks, connection="closed",
+        memory=64 + 6, reads=64 + 32,
+        ends=raises(EventTooLargeError, "expected no more than 67,108,864", limit=64 * _MIB),
     ),
     Row(
-        when="an event of 300 MB comes in many lines, under a limit of 1 MB",
-        serves=_raw(Flood(chunked(b"data: " + b"x" * 1000 + b"\n"), 300_000)),
-        ks=(1,),
-        error=EventTooLargeError,
-        fields={"limit": _MIB},
-        client={"max_event_size": _MIB},
-        grows=6,
-        sends=32,
+        "an event of 300 MB in many lines is sent and the limit is 1 MiB", _raw(_LINES),
+        after=(1,), client={"max_event_size": _MIB},
+        operation="stream", requests=1, texts=k_chunks, connection="closed", memory=6, reads=32,
+        ends=raises(EventTooLargeError, "expected no more than 1,048,576", limit=_MIB),
     ),
     Row(
-        when="a JSON document of 300 MB comes, under a limit of 1 MB",
-        serves=(
-            (head("Transfer-Encoding: chunked"), chunked(b"{"), Flood(chunked(b" " * _MIB), 300)),
-        ),
-        error=EventTooLargeError,
-        fields={"limit": _MIB},
+        "a JSON document of 300 MiB is sent and the limit is 1 MiB",
+        ((_HEAD, chunked(b"{"), Flood(chunked(b" " * _MIB), 300)),),
         client={"max_event_size": _MIB},
-        calls="both",
-        grows=6,
-        sends=32,
+        operation="both", requests=1, texts=(), connection="closed", memory=6, reads=32,
+        ends=raises(EventTooLargeError, "expected no more than 1,048,576", limit=_MIB),
     ),
     Row(
-        when="a comment of 100 MB comes, under a limit of 1 MB",
-        serves=(
-            (
-                head("Transfer-Encoding: chunked"),
-                *(chunked(b": "), Flood(chunked(b"x" * _MIB), 100), chunked(b"\n")),
-                *(chunked(events(1, finish="STOP")), b"0\r\n\r\n"),
-            ),
-        ),
-        texts=("text 0 ",),
+        "a comment of 100 MiB is sent and the limit is 1 MiB",
+        ((_HEAD, *_COMMENT, chunked(events(1, finish="STOP")), b"0\r\n\r\n"),),
         client={"max_event_size": _MIB},
-        reused=True,
-        grows=6,
+        operation="stream", requests=1, texts=TEXTS[:1], connection="kept", memory=6,
+        ends=final("STOP"),
     ),
 ]

@@ -1,19 +1,19 @@
-"""Makes docs/faults.md of the table. To write it anew: PYTHONPATH=.:tests python -m faults.page."""
+"""Renders the table as docs/faults.md. To update it: PYTHONPATH=.:tests python -m faults.page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.callers import DEEDS
-from faults.rows import KS, AtLeast
+from faults.callers import ACTIONS
+from faults.rows import AtLeast, Final
 from faults.table import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from faults.callers import Deed
+    from faults.callers import Action
     from faults.rows import Row
 
 __all__ = ["PAGE", "render"]
@@ -23,39 +23,49 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _INTRODUCTION = """\
 # What happens when ...
 
-Whatever the other side does, a caller gets all that arrived, then either the final response or
-one typed error that tells what happened. Nothing hangs, nothing leaks, nothing is lost. Each line
-below is a test over a real socket; the page is made of the table that the tests run.
+Whatever the server or the network does, a call ends in one of two ways: with the final response,
+or with one typed error that carries everything received before it. Each row below is a test over
+a real socket, and this page is generated from the table that the tests run.
 
-In each of them, `error.partial` is what was handed out, merged, or None; whoever asks the same
-stream again gets the same error again; the client goes on to work; and once it is closed, no
-connection and no task is left.
+In every row:
 
-- **calls**: whether it is so with streams, with single calls (`generate_content`), or with both.
-- **requests**: as the server counts them, with three attempts allowed. After the first chunk was
-  handed out, no request is sent again.
-- **connection**: whether it is kept for the next call, or closed at once.
-- **k** is 0, 1 and 7, where nothing else is said.
+- `error.partial` is the merged response of the chunks handed out before the error, or None;
+- using the same stream again raises the same error again;
+- the client remains usable;
+- once the client is closed, no connection and no task is left.
+
+The columns:
+
+- **operation**: a stream (`stream_generate_content`), a single call (`generate_content`), or both.
+- **requests**: how many requests the server receives when three attempts are allowed. Once a
+  chunk has been handed out, a request is never repeated.
+- **connection**: whether it is kept for the next call or closed at once.
+
+**k** is the number of valid chunks before the fault: 0, 1 and 7 are tested unless a row says
+otherwise.
 """
 
 _CALLER = """\
 ## When the caller ...
 
-The plain ways of leaving (`break`, an exception, `del`, `aclose()`) are like these: the server
-sees the connection go at once, and what came is in `stream.snapshot`. Nor do 2,000 streams at once
-change anything, or `asyncio.run()` that ends with streams in every state.
+Leaving a stream with `break`, an exception, `del` or `aclose()` closes the connection at once, and
+everything received is in `stream.snapshot`. The same is tested with 2,000 streams at once, and
+with an `asyncio.run()` that ends while streams are in every state.
 """
 
-_HEADINGS = ("when", "the caller gets", "calls", "requests", "connection")
-_CONNECTIONS = {True: "kept", False: "closed", None: "none"}
+_HEADINGS = ("when", "the caller gets", "operation", "requests", "connection")
+_ACTION_HEADINGS = ("when", "the caller gets", "the server sees")
 
 
 def render() -> str:
     """Return the page."""
     lines = [_INTRODUCTION]
     for section in SECTIONS:
-        lines += [f"## {section.title}\n", *_table(_HEADINGS, map(_row, section.rows)), ""]
-    lines += [_CALLER, *_table(("when", "comes of it", "the server sees"), map(_deed, DEEDS))]
+        lines.append(f"## {section.title}\n")
+        if section.when:
+            lines.append(f"{section.when[0].upper()}{section.when[1:]} ...\n")
+        lines += [*_table(_HEADINGS, map(_row, section.rows)), ""]
+    lines += [_CALLER, *_table(_ACTION_HEADINGS, map(_action, ACTIONS))]
     return "\n".join([*lines, ""])
 
 
@@ -67,36 +77,48 @@ def _table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterat
 
 
 def _row(row: Row) -> tuple[str, ...]:
-    once_later = row.requests > 1 and row.ks[-1] > 0
-    requests = f"{row.requests}, with k > 0: 1" if once_later else str(row.requests)
-    return row.when, _gets(row), row.calls, requests, _CONNECTIONS[row.reused]
+    requests = str(row.requests)
+    if not isinstance(row.requests, int):
+        first, *later = row.requests
+        assert row.after[0] == 0
+        assert len(set(later)) == 1
+        requests = f"{first}; {later[0]} if k > 0"
+    return row.when, _gets(row), row.operation, requests, row.connection
 
 
 def _gets(row: Row) -> str:
-    """Say what comes, in its order, and at what expense."""
-    chunks = _chunks(len(row.texts))
-    if row.ks == KS:
-        chunks = ["k chunks"]
-    elif row.ks[-1]:
-        chunks = [" or ".join(map(str, row.ks)) + (" chunk" if row.ks == (1,) else " chunks")]
-    end = ["the final response" if row.error is None else f"`{row.error.__name__}`"]
-    end += [f"`{name}={_value(value)}`" for name, value in row.fields.items()]
-    words = [", then ".join([*chunks, " ".join(end)])]
-    if row.fields.get("phase") == "first_chunk":
-        words.append('of a single call, and with k > 0, `phase="stall"`')
-    if row.says:
-        words.append(f"which says `{row.says}`")
-    if row.within is not None:
-        words.append(f"within {row.within:g} s")
-    if row.grows is not None:
-        words.append(f"for at most {row.grows:g} MiB of memory")
-    if row.sends is not None:
-        words.append(f"having taken at most {row.sends:g} MiB from the server")
+    """Say what arrives, in order, and at what cost."""
+    chunks = _count(row.texts) if isinstance(row.texts, tuple) else _k_chunks(row)
+    if isinstance(row.ends, Final):
+        end = ["the final response"]
+        fields = {name: value for name, value in row.ends.fields.items() if value != "STOP"}
+    else:
+        end = [f"`{row.ends.error.__name__}`"]
+        fields = dict(row.ends.fields)
+    end += [f"`{name}={_value(value)}`" for name, value in fields.items()]
+    handed_out = [] if row.operation == "single" else chunks
+    words = [", then ".join([*handed_out, " ".join(end)])]
+    if not isinstance(row.ends, Final):
+        words[0] += f": `{row.ends.says}`"
+    if row.operation == "single" and chunks:
+        words.append(f"with {chunks[0]} in `error.partial`")
+    if row.seconds is not None:
+        words.append(f"within {row.seconds:g} s")
+    if row.memory is not None:
+        words.append(f"using at most {row.memory:g} MiB of memory")
+    if row.reads is not None:
+        words.append(f"after at most {row.reads:g} MiB have been sent")
     return ", ".join(words)
 
 
-def _chunks(count: int) -> list[str]:
-    return {0: [], 1: ["1 chunk"]}.get(count, [f"{count} chunks"])
+def _count(texts: tuple[str, ...]) -> list[str]:
+    return {0: [], 1: ["1 chunk"]}.get(len(texts), [f"{len(texts)} chunks"])
+
+
+def _k_chunks(row: Row) -> list[str]:
+    if row.after == (0, 1, 7):
+        return ["k chunks"]
+    return [f"k chunks (k = {' or '.join(map(str, row.after))})"]
 
 
 def _value(value: Any) -> str:
@@ -105,10 +127,11 @@ def _value(value: Any) -> str:
     return repr(value).replace("'", '"')
 
 
-def _deed(deed: Deed) -> tuple[str, ...]:
-    error = [f"`{deed.error.__name__}`"] if deed.error else []
-    comes = ", then ".join([*_chunks(len(deed.texts)), *error]) or "nothing"
-    return deed.when, comes, "the client leave" if deed.gone else "the reply's end"
+def _action(action: Action) -> tuple[str, ...]:
+    error = [f"`{action.error.__name__}`"] if action.error else []
+    gets = ", then ".join([*_count(action.texts), *error]) or "nothing"
+    sees = "the connection closed early" if action.leaves else "the end of its response"
+    return action.when, gets, sees
 
 
 if __name__ == "__main__":

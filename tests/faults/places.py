@@ -1,4 +1,4 @@
-"""What may stand at a base URL: a server, a wrong one, or none."""
+"""What a base URL may point to: a server, the wrong server, or none."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Place",
-    "brotli_at_once",
     "brotli_flushed",
+    "brotli_in_one_piece",
     "no_handshake",
     "no_tls",
     "nothing",
@@ -35,14 +35,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Place:
-    """A base URL, and the server behind it, if there is one."""
+    """A base URL and the server behind it, if any."""
 
     url: str
     server: FakeServer | RawServer | None = None
 
     @property
     def requests(self) -> int:
-        """How many requests came."""
+        """How many requests have arrived."""
         if isinstance(self.server, FakeServer):
             return len(self.server.requests)
         return 0 if self.server is None else self.server.requests
@@ -61,12 +61,12 @@ def _brotli(*, flushed: bool) -> Iterator[Place]:
 
 
 brotli_flushed = partial(_brotli, flushed=True)
-brotli_at_once = partial(_brotli, flushed=False)
+brotli_in_one_piece = partial(_brotli, flushed=False)
 
 
 @contextlib.contextmanager
 def nothing() -> Iterator[Place]:
-    with socket.socket() as bound:  # and not listening, so nobody else can take the port
+    with socket.socket() as bound:  # bound but not listening, so that no one else can take the port
         bound.bind((HOST, 0))
         yield Place(f"http://{HOST}:{bound.getsockname()[1]}")
 

@@ -1,4 +1,4 @@
-"""Plays a row: a client against what the row serves, and all that came of it."""
+"""Plays a row: a client calls what the row serves, and the outcome is recorded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from faults.places import Place
 from faults.raw_server import RawServer
-from faults.rows import ONCE, TEXTS
+from faults.rows import ONE_ATTEMPT, Final
 
 from cometgem import APIStatusError, APITimeoutError, Client, CometGemError, StreamError
 from cometgem.testing import FakeServer, Reply
@@ -20,79 +20,91 @@ from cometgem.testing import FakeServer, Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faults.rows import Row
+    from faults.rows import Connection, Operation, Row
 
     from cometgem import GenerateContentStream
     from cometgem.types import GenerateContentResponse
 
-__all__ = ["MODEL", "Outcome", "all_gone", "expected", "failed", "play", "quiet"]
+__all__ = ["MODEL", "Outcome", "all_gone", "expected", "play", "quiet"]
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 _MIB = 1 << 20
 
-# All that tells one error from another; sizes and sentences are for people.
-_FIELDS = (
-    *("status", "code", "reason", "request_id", "retry_after"),
-    *("phase", "chunks", "path", "limit"),
-)
+# The attributes that tell one error from another. `_check_error` checks the others.
+_FIELDS = ("status", "code", "reason", "request_id", "retry_after", "phase", "path", "limit")
 
-# Only for a machine that stands still: no test waits for it otherwise.
+# How long leftovers may take to disappear. Only a failing test waits that long.
 _MOST_SECONDS = 20.0
 
 
 @dataclass
 class Outcome:
-    """What the caller got, and what the server saw."""
+    """What the caller got and what the server saw.
 
-    texts: list[str]
+    Attributes:
+        handed_out: The texts of the chunks that a stream yielded.
+        text: Of the final response, or of `error.partial`; "" without one.
+        error: The type of the error; None for the final response.
+        fields: Of the error or of the final response.
+        requests: How many requests arrived.
+        connection: Whether the next call found it usable.
+        message: Of the error.
+    """
+
+    handed_out: list[str]
+    text: str
     error: type[BaseException] | None
     fields: dict[str, Any]
-    text: str | None
     requests: int = 0
-    reused: bool | None = None
-    sentence: str = field(default="", compare=False)
+    connection: Connection = "none"
+    message: str = field(default="", compare=False)
 
 
-def expected(row: Row, k: int, *, streamed: bool) -> Outcome:
-    """Return what the row promises."""
-    texts = [*TEXTS[:k], *row.texts]
-    requests = row.requests if k == 0 else 1
-    fields = dict(row.fields)
-    if row.error is None:
-        fields = {"finish_reason": "STOP"} | fields
-    elif issubclass(row.error, (APIStatusError, StreamError)) and _is_fake(row, k):
-        fields = {"request_id": f"fake-request-{requests - 1}"} | fields
-    if fields.get("phase") == "first_chunk" and (k or not streamed):
-        fields["phase"] = "stall"
-    if row.error is not None and issubclass(row.error, (StreamError, APITimeoutError)):
-        fields["chunks"] = len(texts) if streamed else 0
-    text = "".join(texts) if texts or row.error is None else None
-    return Outcome(texts if streamed else [], row.error, fields, text, requests, row.reused)
+def expected(row: Row, k: int, operation: Operation) -> Outcome:
+    """Return what the row states."""
+    texts = row.texts_after(k)
+    return Outcome(
+        handed_out=texts if operation == "stream" else [],
+        text="".join(texts),
+        error=None if isinstance(row.ends, Final) else row.ends.error,
+        fields=dict(row.ends.fields),
+        requests=row.requests_after(k),
+        connection=row.connection,
+    )
 
 
-async def play(row: Row, k: int, *, streamed: bool) -> Outcome:
-    """Play a row, and check what holds for all: the client goes on, and nothing is left."""
+async def play(row: Row, k: int, operation: Operation) -> Outcome:
+    """Play a row, and check what every row has in common.
+
+    The client can be used afterwards, and no connection and no task is left behind.
+    """
     with quiet(), _place(row, k) as place:
-        async with Client("sk-key-of-a-test", base_url=place.url, **row.options(k)) as client:
+        async with Client("sk-key-of-a-test", base_url=place.url, **row.options()) as client:
             if row.after_a_call:
-                await _works(client)
+                await _succeed(client)
             before = place.requests
-            call = _stream(client, row, place, k) if streamed else _call(client, row)
-            with _memory(row.grows):
-                outcome = await asyncio.wait_for(call, row.within)
+            call = _stream(client, row, place, k) if operation == "stream" else _call(client, row)
+            with _memory(row.memory):
+                outcome, error = await asyncio.wait_for(call, row.seconds)
             outcome.requests = place.requests - before
-            if row.sends is not None and isinstance(place.server, RawServer):
-                assert place.server.bytes_sent <= row.sends * _MIB
-            if row.reused is not None and place.server is not None:
+            if error is not None:
+                assert (getattr(error, "partial", None) is None) == (not row.texts_after(k))
+                _check_error(error, outcome, place)
+            if row.reads is not None:
+                assert isinstance(place.server, RawServer)
+                assert place.server.bytes_sent <= row.reads * _MIB
+            if row.connection != "none":
+                assert place.server is not None
                 connections = place.server.connections
-                await _works(client)
-                outcome.reused = place.server.connections == connections
+                await _succeed(client)
+                kept = place.server.connections == connections
+                outcome.connection = "kept" if kept else "closed"
         await all_gone(place.server)
     return outcome
 
 
 async def all_gone(server: FakeServer | RawServer | None) -> None:
-    """Wait until no connection and no task is left; fail if that takes long."""
+    """Wait until no connection and no task is left, and fail if that takes too long."""
     async with asyncio.timeout(_MOST_SECONDS):
         while server is not None and server.open_connections:
             await asyncio.sleep(0.002)
@@ -102,25 +114,38 @@ async def all_gone(server: FakeServer | RawServer | None) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Fail if the event loop had anything to complain of."""
-    complaints: list[dict[str, Any]] = []
+    """Fail if the event loop reported an unhandled exception."""
+    reports: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    loop.set_exception_handler(lambda _, context: reports.append(context))
     yield
     loop.set_exception_handler(None)
-    assert complaints == []
+    assert reports == []
 
 
-def failed(error: BaseException, texts: list[str]) -> Outcome:
-    """Return what an error says."""
+def _failed(error: CometGemError, handed_out: list[str]) -> Outcome:
     values = {name: getattr(error, name, None) for name in _FIELDS}
     fields = {name: value for name, value in values.items() if value not in (None, "")}
     partial = getattr(error, "partial", None)
-    text = None if partial is None else partial.text
-    return Outcome(texts, type(error), fields, text, sentence=str(error))
+    text = "" if partial is None else partial.text
+    return Outcome(handed_out, text, type(error), fields, message=str(error))
 
 
-async def _stream(client: Client, row: Row, place: Place, k: int) -> Outcome:
+def _check_error(error: CometGemError, outcome: Outcome, place: Place) -> None:
+    """Check what every row has in common, and leave it out of the outcome's fields."""
+    if isinstance(error, (StreamError, APITimeoutError)):
+        assert error.chunks == len(outcome.handed_out)
+    else:
+        assert not hasattr(error, "chunks")
+    if isinstance(error, (APIStatusError, StreamError)) and isinstance(place.server, FakeServer):
+        last = place.server.requests[-1].request_id
+        if outcome.fields["request_id"] == last:
+            del outcome.fields["request_id"]
+
+
+async def _stream(
+    client: Client, row: Row, place: Place, k: int
+) -> tuple[Outcome, CometGemError | None]:
     stream = client.stream_generate_content(MODEL, row.contents)
     texts: list[str] = []
     try:
@@ -128,21 +153,22 @@ async def _stream(client: Client, row: Row, place: Place, k: int) -> Outcome:
             texts.append(chunk.text)
             if len(texts) == k and isinstance(place.server, RawServer):
                 place.server.resume()
-        final = await stream.get_final_response()
+        response = await stream.get_final_response()
     except CometGemError as error:
-        outcome = failed(error, texts)
         await _fails_again(stream, error)
-        assert (outcome.text or "") == stream.snapshot.text
-        return outcome
+        outcome = _failed(error, texts)
+        assert outcome.text == stream.snapshot.text
+        return outcome, error
     assert [chunk async for chunk in stream] == []
-    return _succeeded(final, texts, row)
+    return _succeeded(response, texts, row), None
 
 
-async def _call(client: Client, row: Row) -> Outcome:
+async def _call(client: Client, row: Row) -> tuple[Outcome, CometGemError | None]:
     try:
-        return _succeeded(await client.generate_content(MODEL, row.contents), [], row)
+        response = await client.generate_content(MODEL, row.contents)
     except CometGemError as error:
-        return failed(error, [])
+        return _failed(error, []), error
+    return _succeeded(response, [], row), None
 
 
 async def _fails_again(stream: GenerateContentStream, error: CometGemError) -> None:
@@ -153,13 +179,14 @@ async def _fails_again(stream: GenerateContentStream, error: CometGemError) -> N
         await stream.aclose()
 
 
-def _succeeded(final: GenerateContentResponse, texts: list[str], row: Row) -> Outcome:
-    fields = {name: attrgetter(name)(final) for name in ("finish_reason", *row.fields)}
-    return Outcome(texts, None, fields, final.text)
+def _succeeded(response: GenerateContentResponse, handed_out: list[str], row: Row) -> Outcome:
+    names = row.ends.fields if isinstance(row.ends, Final) else ("finish_reason",)
+    fields = {name: attrgetter(name)(response) for name in names}
+    return Outcome(handed_out, response.text, None, fields)
 
 
-async def _works(client: Client) -> None:
-    response = await client.generate_content(MODEL, "Hi", retry=ONCE)
+async def _succeed(client: Client) -> None:
+    response = await client.generate_content(MODEL, "Hi", retry=ONE_ATTEMPT)
     assert response.finish_reason == "STOP"
 
 

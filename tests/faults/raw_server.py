@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes it is told, where FakeServer would speak proper HTTP."""
+"""A server that sends exactly the given bytes; FakeServer always speaks valid HTTP."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MOST_SECONDS = 30.0
 
 
 class Act(Enum):
-    """What ends a script; without one the connection serves the next request."""
+    """Steps that send no bytes. A script without an ending step keeps the connection open."""
 
-    UNREAD = auto()  # as the first step: do not wait for the request
+    UNREAD = auto()  # as the first step: do not wait for a request
     SILENCE = auto()
     CLOSE = auto()
     RESET = auto()
     HOLD = auto()  # until `resume()`
-    DRAIN = auto()  # read what still comes, then close: so no reset overtakes the answer
+    DRAIN = auto()  # read the rest, then close, so that no reset overtakes the response
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Bytes one by one, so many seconds apart."""
+    """Bytes sent one by one, with a delay in seconds after each."""
 
     data: bytes
     seconds: float = 0.0
@@ -43,7 +43,7 @@ class Drip:
 
 @dataclass(frozen=True)
 class Flood:
-    """The same bytes so many times."""
+    """The same bytes, sent a number of times."""
 
     data: bytes
     times: int
@@ -51,7 +51,7 @@ class Flood:
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing for so many seconds."""
+    """A delay in seconds."""
 
     seconds: float
 
@@ -64,13 +64,13 @@ GOOD: Script = (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_JSON)
 
 
 class RawServer:
-    """Answers each request with the next script, then with a good answer for ever.
+    """Answers each request with the next script, and with a valid response after the last.
 
     Attributes:
-        requests: How many requests came whole.
+        requests: How many complete requests arrived.
         connections: How many connections were accepted.
         open_connections: How many of them are open.
-        bytes_sent: Bytes that the kernel took, and some that wait for it.
+        bytes_sent: Bytes passed to the socket, including a few still buffered.
     """
 
     def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
@@ -86,8 +86,8 @@ class RawServer:
         self._started = threading.Event()
         self._resumed = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._idle: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._doomed: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -96,7 +96,7 @@ class RawServer:
 
     def __enter__(self) -> Self:
         self._listener = listen(0)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self._started.wait(MOST_SECONDS)
         return self
@@ -106,14 +106,14 @@ class RawServer:
         self._thread.join(MOST_SECONDS)
 
     def resume(self) -> None:
-        """Let the script go on after its `HOLD`."""
+        """Let the script continue after its `HOLD`."""
         self._loop.call_soon_threadsafe(self._resumed.set)
 
     def hang_up(self, *, by_reset: bool) -> None:
-        """Close all connections now; return when they are closed."""
+        """Close all connections, and return once they are closed."""
 
         async def close() -> None:
-            for writer in list(self._idle):
+            for writer in list(self._writers):
                 if by_reset:
                     reset(writer.transport)  # type: ignore[arg-type]
                 else:
@@ -128,43 +128,52 @@ class RawServer:
         """Send bytes on all connections now, asked or not; return when they are under way."""
 
         async def write() -> None:
-            for writer in list(self._idle):
+            for writer in list(self._writers):
                 await self._write(writer, data)
 
         asyncio.run_coroutine_threadsafe(write(), self._loop).result(MOST_SECONDS)
 
     def doom(self) -> None:
         """Close each of the present connections at its next request, without an answer."""
-        self._doomed = set(self._idle)
+        self._doomed = set(self._writers)
+
+    def _run(self) -> None:
+        # The plain loop, whatever the policy of the test: see the end of `_serve`.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._handle, sock=self._listener, ssl=self._tls)
         self._started.set()
         await self._stopped.wait()
+        # A connection that is being accepted must be complete before it can be closed; its socket
+        # would otherwise stay open, and the ResourceWarning would hit whichever test runs next.
+        self._loop.remove_reader(self._listener)
+        await _few_iterations()
         server.close()
-        for writer, task in list(self._idle.items()):
+        for writer in list(self._writers):
             writer.transport.abort()
-            if task is not None:
-                task.cancel()
-        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()  # handlers, and TLS handshakes, whose transports close with them
+        await _few_iterations()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
-        self._idle[writer] = asyncio.current_task()
+        self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             async with asyncio.timeout(MOST_SECONDS):
                 while await self._answer(reader, writer):
                     pass
         writer.transport.abort()
-        del self._idle[writer]
+        self._writers.discard(writer)
         self.open_connections -= 1
 
     async def _answer(  # noqa: C901, PLR0912  a branch for each step of a script
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Do one script; return whether the connection goes on."""
+        """Perform one script; return whether the connection stays open."""
         script: Sequence[Step] = self._scripts[0] if self._scripts else GOOD
         if script[0] is not Act.UNREAD:
             await _read_request(reader)
@@ -209,6 +218,12 @@ class RawServer:
         self.bytes_sent += len(data)
         writer.write(data)
         await writer.drain()
+
+
+async def _few_iterations() -> None:
+    """Let the event loop finish what it has begun: accepting or closing takes a few iterations."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> None:

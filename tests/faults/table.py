@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from faults.before import BEFORE
 from faults.error_bodies import ERROR_BODIES
-from faults.framing import FORMS, FRAMING
-from faults.midstream import ENDINGS, ERRORS, FLOODS
+from faults.error_events import ERROR_EVENTS
+from faults.forms import FORMS
+from faults.framing import FRAMING
+from faults.midstream import ENDINGS, FLOODS
 from faults.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ class Section:
     """Rows that belong together.
 
     Attributes:
-        title: Of the section.
-        when: What the rows' names go on from; they are in the middle of a sentence.
+        title: Its heading on the page.
+        when: What precedes each row's own words, such as "after k chunks".
         rows: The faults.
     """
 
@@ -33,12 +35,12 @@ class Section:
 
 
 SECTIONS = [
-    Section("Before the answer", "", BEFORE),
-    Section("Refusals", "", STATUSES),
-    Section("The body of a refusal", "a refusal's body:", ERROR_BODIES),
-    Section("Good streams, in all their forms", "", FORMS),
-    Section("Broken HTTP, and no stream at all", "", FRAMING),
+    Section("Before a response arrives", "", BEFORE),
+    Section("Error responses", "", STATUSES),
+    Section("The body of an error response", "an error response arrives and", ERROR_BODIES),
+    Section("Valid streams in every form", "", FORMS),
+    Section("Broken HTTP, and bodies that are not streams", "", FRAMING),
     Section("In the middle of a stream", "after k chunks", ENDINGS),
-    Section("Errors in the middle of a stream", "an error comes after k chunks:", ERRORS),
-    Section("Too much", "", FLOODS),
+    Section("Errors in the middle of a stream", "an error follows k chunks and", ERROR_EVENTS),
+    Section("Too much data", "", FLOODS),
 ]

@@ -1,11 +1,11 @@
-"""What the caller does; the plain ways of leaving a stream are in tests/test_leaving.py."""
+"""What the caller does to a stream; tests/test_leaving.py covers the plain ways of leaving it."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from faults.callers import DEEDS, Deed, Scene
+from faults.callers import ACTIONS, Action, Scene
 from faults.play import MODEL, all_gone, quiet
 from faults.rows import after
 
@@ -13,32 +13,32 @@ from cometgem import Client, CometGemError, ConfigurationError
 from cometgem.testing import FakeServer, Reply
 
 
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.when)
-async def test_a_deed(deed: Deed, fake_server: FakeServer) -> None:
-    fake_server.add(deed.serves)
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.when)
+async def test_action(action: Action, fake_server: FakeServer) -> None:
+    fake_server.add(action.serves)
     error: BaseException | None = None
     with quiet():
         async with Client(fake_server.api_key, base_url=fake_server.url) as client:
             scene = Scene(client, fake_server, client.stream_generate_content(MODEL, "Hi"))
             try:
-                await deed.does(scene)
+                await action.does(scene)
             except (CometGemError, TimeoutError, asyncio.CancelledError) as raised:
                 error = raised
             request = fake_server.requests[0]
             await request.wait_done()
-            assert request.gone == deed.gone
+            assert request.gone == action.leaves
         await all_gone(fake_server)
-    assert type(error) is (deed.error or type(None))
-    assert scene.texts == list(deed.texts)
+    assert type(error) is (action.error or type(None))
+    assert scene.texts == list(action.texts)
     if scene.stream is not None:
-        assert scene.stream.snapshot.text == "".join(deed.texts)
+        assert scene.stream.snapshot.text == "".join(action.texts)
     if isinstance(error, CometGemError):
-        assert (error.partial.text if error.partial else "") == "".join(deed.texts)
+        assert (error.partial.text if error.partial else "") == "".join(action.texts)
     assert len(fake_server.requests) == 1
 
 
-def test_the_loop_ends_with_streams_in_every_state(fake_server: FakeServer) -> None:
-    # A connection that is kept would be the forgotten client's, and Python warns of it.
+def test_asyncio_run_ends_with_streams_in_every_state(fake_server: FakeServer) -> None:
+    # A kept connection would belong to the client that was never closed: a ResourceWarning.
     refusal = Reply.error(429, retry_after=20).with_headers({"Connection": "close"})
     fake_server.add(after(2).then_stall(), Reply.silence(), refusal, after(1).then_stall())
 
@@ -59,7 +59,7 @@ def test_the_loop_ends_with_streams_in_every_state(fake_server: FakeServer) -> N
     assert [request.gone for request in fake_server.requests] == [True, True, False, True]
 
 
-def test_a_stream_in_another_event_loop(fake_server: FakeServer) -> None:
+def test_stream_refuses_another_event_loop(fake_server: FakeServer) -> None:
     fake_server.add(after(1).then_stall())
     with asyncio.Runner() as first, asyncio.Runner() as other:
         client = Client(fake_server.api_key, base_url=fake_server.url)

@@ -1,4 +1,4 @@
-"""Connections that are kept, and many at once."""
+"""Reused connections, and many connections at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from faults.play import MODEL, all_gone, quiet
 from faults.raw_server import GOOD, Act, RawServer
-from faults.rows import ONCE
+from faults.rows import ONE_ATTEMPT
 
 from cometgem import APIConnectionError, Client, RetryPolicy
 from cometgem.testing import FakeServer, Reply
@@ -23,35 +23,35 @@ MANY = 2000
 
 
 @pytest.mark.parametrize("by_reset", [False, True])
-async def test_the_server_hung_up_before_the_loop_could_see_it(*, by_reset: bool) -> None:
+async def test_server_closed_the_connection_before_the_loop_noticed(*, by_reset: bool) -> None:
     with quiet(), RawServer() as server:
-        async with Client(server.api_key, base_url=server.url, retry=ONCE) as client:
+        async with Client(server.api_key, base_url=server.url, retry=ONE_ATTEMPT) as client:
             for _ in range(3):
                 await client.generate_content(MODEL, "Hi")
-                server.hang_up(by_reset=by_reset)  # blocks the loop until it is done
+                server.hang_up(by_reset=by_reset)  # blocks the event loop until it is done
             assert (await client.generate_content(MODEL, "Hi")).text == "Hello"
         assert (server.requests, server.connections) == (4, 4)
         await all_gone(server)
 
 
-async def test_a_large_request_on_a_connection_that_was_closed() -> None:
+async def test_large_request_on_a_closed_connection() -> None:
     with quiet(), RawServer() as server:
-        async with Client(server.api_key, base_url=server.url, retry=ONCE) as client:
+        async with Client(server.api_key, base_url=server.url, retry=ONE_ATTEMPT) as client:
             await client.generate_content(MODEL, "Hi")
             server.hang_up(by_reset=False)
             assert (await client.generate_content(MODEL, "x" * 5_000_000)).text == "Hello"
         await all_gone(server)
 
 
-async def test_a_new_connection_is_not_tried_twice() -> None:
+async def test_new_connection_is_not_replaced() -> None:
     with RawServer((Act.CLOSE,)) as server:
-        async with Client(server.api_key, base_url=server.url, retry=ONCE) as client:
+        async with Client(server.api_key, base_url=server.url, retry=ONE_ATTEMPT) as client:
             with pytest.raises(APIConnectionError):
                 await client.generate_content(MODEL, "Hi")
         assert server.requests == 1
 
 
-async def test_a_session_of_the_callers_has_its_retries() -> None:
+async def test_session_of_the_caller_keeps_its_own_retries() -> None:
     with RawServer(GOOD, (Act.CLOSE,)) as server:
         async with (
             aiohttp.ClientSession() as session,
@@ -70,19 +70,19 @@ async def test_a_session_of_the_callers_has_its_retries() -> None:
 
 @pytest.fixture
 def descriptors() -> Iterator[None]:
-    """Enough file descriptors for both ends of many connections."""
+    """Allow enough file descriptors for both ends of all connections."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MANY + 200
-    if hard not in (resource.RLIM_INFINITY, -1) and hard < wanted:
-        pytest.skip(f"skipped: no more than {hard} file descriptors")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    needed = 2 * MANY + 200
+    if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
+        pytest.skip(f"skipped: the limit of {hard} file descriptors is too low")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("descriptors")
-async def test_two_thousand_streams_at_once(fake_server: FakeServer) -> None:
+async def test_two_thousand_concurrent_streams(fake_server: FakeServer) -> None:
     fake_server.add(*[Reply.text("a", "b").then_stall().then(Reply.text("c"))] * MANY)
     with quiet():
         async with Client(fake_server.api_key, base_url=fake_server.url) as client:

@@ -1,10 +1,10 @@
-"""The page is the table."""
+"""docs/faults.md matches the table."""
 
 from __future__ import annotations
 
 from faults.page import PAGE, render
 
 
-def test_the_page_is_what_the_table_says() -> None:
+def test_page_is_up_to_date() -> None:
     written = PAGE.read_text("utf-8")
-    assert written == render(), "write it anew: PYTHONPATH=.:tests python -m faults.page"
+    assert written == render(), "to update it: PYTHONPATH=.:tests python -m faults.page"

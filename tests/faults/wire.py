@@ -1,4 +1,4 @@
-"""Raw HTTP, written by hand, where the fault lies in it."""
+"""Raw HTTP, for faults below what FakeServer can express."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def event(body: object) -> bytes:
 
 
 def events(k: int, *, finish: str | None = None) -> bytes:
-    """Return k good chunks as events; the last may carry the finish reason."""
+    """Return k valid chunks as events; the last may carry the finish reason."""
     last = k - 1
     return b"".join(event(said(TEXTS[at], finish if at == last else None)) for at in range(k))
 
@@ -41,5 +41,5 @@ def head(*fields: str, status: str = "200 OK", kind: str | None = "text/event-st
 
 
 def chunked(*pieces: bytes) -> bytes:
-    """Return pieces in chunked encoding, without its end."""
+    """Return pieces in chunked encoding, without the last chunk."""
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)

@@ -1,4 +1,4 @@
-"""What holds for anything that a caller may give."""
+"""Properties of requests, for any arguments a caller may pass."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ OWN |= {"x-goog-api-key"}
 
 
 def a_request_stays_in_its_place(operation: Operation, model: Any, headers: Any) -> None:
-    """No model leaves its segment of the URL, and no header is sent but those given and ours."""
+    """No model name escapes its URL segment, and only given and standard headers are sent."""
     try:
         request = build_request(operation, model, "Hi", {"headers": headers})
     except ConfigurationError:
@@ -42,7 +42,7 @@ def a_request_stays_in_its_place(operation: Operation, model: Any, headers: Any)
 
 
 def json_of_the_caller_goes_out_as_it_is(own: Any) -> None:
-    """Arguments, schemas and keys newer than the library are sent as they were given."""
+    """Arguments, schemas and unknown keys are sent unchanged."""
     call = {"functionCall": {"name": "f", "args": {"own": own}}}
     answer = {"functionResponse": {"name": "f", "response": {"own": own}}}
     sent = _sent(
@@ -72,7 +72,7 @@ OPTIONS = {
 
 
 def all_values_go_out_or_none(contents: Any, options: dict[str, Any]) -> None:
-    """Whatever is given is refused, or sent with each of its values, keys at most respelt."""
+    """Any input is refused, or sent with all its values; only the spelling of keys may change."""
     before = repr((contents, options))
     try:
         sent = _sent(contents, **options)
@@ -99,7 +99,7 @@ def _sent(contents: Any, **options: Any) -> Any:
 
 
 def _turn(instruction: Any) -> Any:
-    """A system instruction as one turn, without its role."""
+    """Return a system instruction as one turn without a role."""
     turns = instruction if isinstance(instruction, list) else [instruction]
     turn: dict[str, Any] = {"parts": []}
     for one in turns:
@@ -114,7 +114,7 @@ def _turn(instruction: Any) -> Any:
 
 
 def _loose(value: Any) -> Any:
-    """JSON in which the spelling of keys makes no difference, but each key counts."""
+    """Return JSON that compares equal however its keys are spelled, with duplicates kept."""
     if isinstance(value, dict):
         items = ((key.replace("_", "").lower(), _loose(item)) for key, item in value.items())
         return sorted(items, key=repr)

@@ -1,4 +1,4 @@
-"""One property, tried by atheris until it breaks: see README.md."""
+"""Runs atheris on one property until it fails: see README.md."""
 
 import sys
 
@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 
 
 def main() -> None:
-    """Run the property that the first argument names; the others are libFuzzer's."""
+    """Run the property named by the first argument; the other arguments go to libFuzzer."""
     properties = {holds.__name__: holds for holds in TARGETS}
     holds = properties.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if holds is None:
-        raise SystemExit("give one of\n  " + "\n  ".join(properties))
+        raise SystemExit("the first argument must be one of\n  " + "\n  ".join(properties))
 
     def try_bytes(data: bytes) -> None:
         holds(data[2:], int.from_bytes(data[:2]))

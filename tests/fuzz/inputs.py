@@ -1,4 +1,4 @@
-"""What the properties are tried with, as Hypothesis strategies."""
+"""Hypothesis strategies for the inputs of the properties."""
 
 from collections.abc import Callable
 from functools import cache
@@ -119,7 +119,7 @@ ON_THE_WIRE = SIMPLE | {bytes: st.sampled_from(["", "AA==", "_-8"]), UnsetType: 
 
 
 def values(annotation: Any, of: Callable[[type[Struct]], Strategy], simple: Any) -> Strategy:
-    """Values of the type of a field, but None, with structs as another strategy makes them."""
+    """Return values of a field's type other than None, with structs made by `of`."""
     if annotation in simple:
         return simple[annotation]
     inner = [values(one, of, simple) for one in get_args(annotation) if one is not NoneType]
@@ -132,14 +132,14 @@ def values(annotation: Any, of: Callable[[type[Struct]], Strategy], simple: Any)
 
 @cache
 def structs(struct: type[Struct]) -> Strategy:
-    """Structs with a few of their fields set."""
+    """Return structs with a few fields set."""
     special = {Part: parts, Candidate: candidates, PartialArg: partial_args, FunctionCall: calls}
     return special[struct]() if struct in special else few(struct)
 
 
 @st.composite
 def few(draw: st.DrawFn, struct: type[Struct], **always: Strategy) -> Any:
-    """A struct with a few of its fields set, and some always."""
+    """Return a struct with a few fields set, and those in `always`."""
     rest = {one.name: one.type for one in fields(struct) if one.name not in always}
     names = draw(st.lists(st.sampled_from(sorted(rest)), max_size=3, unique=True)) if rest else []
     given = {name: draw(values(rest[name], structs, SIMPLE)) for name in names}
@@ -148,7 +148,7 @@ def few(draw: st.DrawFn, struct: type[Struct], **always: Strategy) -> Any:
 
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
-    """A part with one kind of data, most often plain text."""
+    """Return a part with one kind of data, most often plain text."""
     kinds = {one.name: one.type for one in fields(Part)}
     kind = draw(st.sampled_from(["text"] * 20 + ["function_call"] * 10 + sorted(kinds)))
     thought = draw(st.sampled_from([None, None, None, False, True]))
@@ -195,7 +195,7 @@ chunks = st.lists(
 
 @cache
 def dicts(struct: type[Struct]) -> Strategy:
-    """Dicts in the place of structs, in either spelling, with keys newer than the library."""
+    """Return dicts in place of structs, with keys in either spelling and unknown keys."""
     return _dicts(struct)
 
 

@@ -1,4 +1,4 @@
-"""What holds for any chunks of a stream."""
+"""Properties of merging, for any chunks of a stream."""
 
 from random import Random
 
@@ -13,7 +13,7 @@ Chunks = list[GenerateContentResponse]
 
 
 def text_is_the_text_of_the_chunks(chunks: Chunks) -> None:
-    """Text and thoughts of each candidate are those of the chunks, one after the other."""
+    """The text and thoughts of each candidate are those of its chunks, concatenated."""
     merged = merge(chunks)
     assert merged.text == "".join(chunk.text for chunk in chunks)
     assert merged.thoughts == "".join(chunk.thoughts for chunk in chunks)
@@ -25,20 +25,20 @@ def text_is_the_text_of_the_chunks(chunks: Chunks) -> None:
 
 
 def merging_does_not_depend_on_cuts(chunks: Chunks, seed: int) -> None:
-    """The final response is the same if parts and plain texts come in more chunks."""
+    """Splitting parts and plain text into more chunks does not change the final response."""
     assert encode(merge(_recut(chunks, Random(seed)))) == encode(merge(chunks))  # noqa: S311
 
 
-def what_was_merged_is_a_response(chunks: Chunks) -> None:
-    """What was merged encodes, decodes to itself, and is merged to itself."""
+def merged_response_is_stable(chunks: Chunks) -> None:
+    """A merged response survives encoding and decoding, and merging it again changes nothing."""
     merged = merge(chunks)
     assert decode_chunk(encode(merged)) == merged
     if not any(call.will_continue for part in _parts([merged]) if (call := part.function_call)):
         assert merge([merged]) == merged
 
 
-def merging_changes_nothing_that_is_out(chunks: Chunks) -> None:
-    """No chunk is changed, no snapshot by a later chunk, and no snapshot changes the end."""
+def merging_changes_no_chunk_or_snapshot(chunks: Chunks) -> None:
+    """Merging changes no chunk and no earlier snapshot, and snapshots do not affect the result."""
     before = encode(chunks)
     merger, snapshots = ResponseMerger(), []
     for chunk in chunks:
@@ -90,7 +90,7 @@ def _recut(chunks: Chunks, random: Random) -> Chunks:
 
 
 def _cut(parts: list[Part], random: Random) -> tuple[list[Part], list[Part]]:
-    """The parts in two, the one in the middle too if it is nothing but text."""
+    """Split the parts in two, including the middle one if it is plain text."""
     at = random.randint(0, len(parts))
     before, after = parts[:at], parts[at:]
     if after and after[0] == Part(text=(text := after[0].text), thought=after[0].thought):

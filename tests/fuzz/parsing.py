@@ -1,4 +1,4 @@
-"""What holds for any bytes that a server may send."""
+"""Properties of parsing, for any bytes a server may send."""
 
 import contextlib
 import pickle
@@ -29,7 +29,7 @@ _UNKNOWN = 64 * 1024
 
 
 def events_are_those_of_the_standard(body: bytes, seed: int) -> None:
-    """However the bytes were cut, the events are the reference's, up to one over the limit."""
+    """However the bytes are split, the events equal the reference's, up to one over the limit."""
     limit, pieces = _limit_and_pieces(body, seed)
     expected = reference(body)
     assert _events([body], len(body)) == (expected, False)
@@ -46,7 +46,7 @@ def events_are_those_of_the_standard(body: bytes, seed: int) -> None:
 
 def a_decoder_holds_no_more_than_its_limit(body: bytes, seed: int) -> None:
     """A decoder stores no more than an event of its limit, one read and 64 KiB of unknown lines."""
-    limit, pieces = _limit_and_pieces(body[:2000], seed)  # to count is slow
+    limit, pieces = _limit_and_pieces(body[:2000], seed)  # counting is slow
     decoder = SSEDecoder(limit)
     for piece in pieces:
         with contextlib.suppress(EventTooLargeError):
@@ -56,11 +56,11 @@ def a_decoder_holds_no_more_than_its_limit(body: bytes, seed: int) -> None:
 
 
 def a_body_is_chunks_or_a_documented_error(body: bytes, seed: int) -> None:
-    """Any bytes are chunks that can be encoded, then an end or a documented error, at any cuts."""
+    """Any bytes give chunks that can be encoded, then the end or a documented error."""
     limit, pieces = _limit_and_pieces(body, seed)
     whole, error = _chunks([body], limit)
     cut, cut_error = _chunks(pieces, limit)
-    # Of bare JSON between the events, whole reads show more than a read that ends in it.
+    # JSON between the events is recognised only if one read holds all of it.
     assert all(one.raw == other.raw for one, other in zip(whole, cut, strict=False))
     if error is None and cut_error is None:
         assert len(whole) == len(cut)
@@ -72,8 +72,8 @@ def a_body_is_chunks_or_a_documented_error(body: bytes, seed: int) -> None:
         assert str(pickle.loads(pickle.dumps(raised))) == str(raised)  # noqa: S301  our own
 
 
-def an_answer_without_success_is_a_status_error(body: bytes, seed: int) -> None:
-    """Any status, headers and body of a failure are told by an APIStatusError that can be shown."""
+def any_error_response_is_a_status_error(body: bytes, seed: int) -> None:
+    """Any error status, headers and body give an APIStatusError with a printable message."""
     status = Random(seed).choice([301, 400, 401, 403, 404, 408, 429, 500, 503, 529, 999])  # noqa: S311
     headers = Message()
     words = body.decode("latin-1").split("\n", 2)
@@ -85,7 +85,7 @@ def an_answer_without_success_is_a_status_error(body: bytes, seed: int) -> None:
 
 
 def _limit_and_pieces(body: bytes, seed: int) -> tuple[int, list[bytes]]:
-    """A limit, and the body cut into reads, both as the seed will have it."""
+    """Return a limit and the body split into reads, both determined by the seed."""
     random = Random(seed)  # noqa: S311  the same each time
     limit = random.choice([random.randint(1, 40), len(body) + 1, 1 << 20])
     places = range(len(body) + 1)
@@ -94,7 +94,7 @@ def _limit_and_pieces(body: bytes, seed: int) -> tuple[int, list[bytes]]:
 
 
 def _events(pieces: list[bytes], limit: int) -> tuple[list[ServerSentEvent], bool]:
-    """The events, and whether one was too large."""
+    """Return the events, and whether one was too large."""
     decoder, events = SSEDecoder(limit), []
     try:
         for piece in pieces:

@@ -1,23 +1,23 @@
-"""Each property, and what it is tried with."""
+"""Each property and the strategies for its inputs."""
 
 from collections.abc import Callable
 from typing import Any
 
 from fuzz import asking, inputs, merging, parsing
 
-# Their input is the body's bytes and a seed: atheris gives them as they are.
+# These take a body and a seed, so atheris passes its bytes directly.
 PARSING: tuple[Callable[[bytes, int], None], ...] = (
     parsing.events_are_those_of_the_standard,
     parsing.a_decoder_holds_no_more_than_its_limit,
     parsing.a_body_is_chunks_or_a_documented_error,
-    parsing.an_answer_without_success_is_a_status_error,
+    parsing.any_error_response_is_a_status_error,
 )
 
 MERGING: dict[Callable[..., None], tuple[Any, ...]] = {
     merging.text_is_the_text_of_the_chunks: (inputs.chunks,),
     merging.merging_does_not_depend_on_cuts: (inputs.chunks, inputs.seeds),
-    merging.what_was_merged_is_a_response: (inputs.chunks,),
-    merging.merging_changes_nothing_that_is_out: (inputs.chunks,),
+    merging.merged_response_is_stable: (inputs.chunks,),
+    merging.merging_changes_no_chunk_or_snapshot: (inputs.chunks,),
 }
 
 ASKING: dict[Callable[..., None], tuple[Any, ...]] = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
-import anyio
 import pytest
 
 from cometgem.errors import (
@@ -26,7 +26,8 @@ from cometgem.response.merge import ResponseMerger
 from cometgem.types import Candidate, Content, GenerateContentResponse, Part
 
 if TYPE_CHECKING:
-    from cometgem.http.transport import HTTPResponse, Transport
+    from cometgem.http.response import HTTPResponse
+    from cometgem.http.transport import Transport
     from cometgem.request.build import Request
 
 KEY = "sk-the-key-of-this-test"
@@ -46,14 +47,20 @@ class FakeTransport:
     def __init__(self, *errors: CometGemError) -> None:
         self.errors = list(errors)
         self.sent: list[tuple[Any, Any, Any, bool]] = []
+        self.slept: list[float] = []
 
     async def send(
-        self, request: Any, timeouts: Any, total_at: float | None, *, streamed: bool
+        self, request: Any, timeouts: Any, total_at: float, interrupt: Any, *, streamed: bool
     ) -> FakeResponse:
+        interrupt.check()
         self.sent.append((request, timeouts, total_at, streamed))
         if self.errors:
             raise self.errors.pop(0)
         return FakeResponse()
+
+    async def sleep(self, seconds: float, interrupt: Any) -> None:
+        interrupt.check()
+        self.slept.append(seconds)
 
     def redact_key(self, error: CometGemError) -> None:
         error.message = error.message.replace(KEY, "***")
@@ -76,23 +83,13 @@ def build(
     )
 
 
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The delays between attempts, which take no time; jitter is 0.5."""
-    delays: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        delays.append(seconds)
-
-    monkeypatch.setattr(anyio, "sleep", sleep)
+@pytest.fixture(autouse=True)
+def half_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "random", lambda: 0.5)
-    return delays
 
 
 @pytest.mark.parametrize("failures", range(5))
-async def test_requests_are_sent_up_to_the_policys_attempts(
-    slept: list[float], failures: int
-) -> None:
+async def test_requests_are_sent_up_to_the_policys_attempts(failures: int) -> None:
     transport = FakeTransport(*[APIConnectionError(str(n)) for n in range(failures)])
     attempts = build(transport, RetryPolicy(attempts=3, initial=1.0))
     if failures < 3:
@@ -101,25 +98,24 @@ async def test_requests_are_sent_up_to_the_policys_attempts(
         with pytest.raises(APIConnectionError, match="2"):  # the last one
             await attempts.run(attempts.send)
     assert len(transport.sent) == min(failures + 1, 3)
-    assert slept == [0.5, 1.0][: min(failures, 2)]
+    assert transport.slept == [0.5, 1.0][: min(failures, 2)]
 
 
 @pytest.mark.parametrize(
     "error", [BadRequestError(400, "no"), ResponseDecodeError("no"), APITimeoutError("stall", 1)]
 )
-async def test_permanent_errors_are_raised_at_once(
-    slept: list[float], error: CometGemError
-) -> None:
+async def test_permanent_errors_are_raised_at_once(error: CometGemError) -> None:
     transport = FakeTransport(error)
     attempts = build(transport)
     with pytest.raises(type(error)) as caught:
         await attempts.run(attempts.send)
     assert caught.value is error
-    assert (len(transport.sent), slept) == (1, [])
+    assert (len(transport.sent), transport.slept) == (1, [])
 
 
-async def test_foreign_errors_are_not_retried(slept: list[float]) -> None:
-    attempts = build(FakeTransport())
+async def test_foreign_errors_are_not_retried() -> None:
+    transport = FakeTransport()
+    attempts = build(transport)
 
     async def fail() -> None:
         await attempts.send()
@@ -127,10 +123,10 @@ async def test_foreign_errors_are_not_retried(slept: list[float]) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await attempts.run(fail)
-    assert slept == []
+    assert transport.slept == []
 
 
-async def test_failures_after_the_headers_are_retried_too(slept: list[float]) -> None:
+async def test_failures_after_the_headers_are_retried_too() -> None:
     transport = FakeTransport()
     attempts = build(transport)
 
@@ -141,29 +137,28 @@ async def test_failures_after_the_headers_are_retried_too(slept: list[float]) ->
         return "done"
 
     assert await attempts.run(read) == "done"
-    assert slept == [0.0, 0.0]
+    assert transport.slept == [0.0, 0.0]
 
 
-async def test_the_delay_the_server_asks_for_is_kept(slept: list[float]) -> None:
-    attempts = build(FakeTransport(APIStatusError(429, "m", retry_after=7.0)), RetryPolicy())
+async def test_the_delay_the_server_asks_for_is_kept() -> None:
+    transport = FakeTransport(APIStatusError(429, "m", retry_after=7.0))
+    attempts = build(transport, RetryPolicy())
     await attempts.run(attempts.send)
-    assert slept == [7.0]
+    assert transport.slept == [pytest.approx(7.35)]
 
 
 @pytest.mark.parametrize(("total", "sent"), [(8.0, 2), (6.9, 1), (None, 2)])
-async def test_a_delay_beyond_the_total_time_is_not_begun(
-    slept: list[float], total: float | None, sent: int
-) -> None:
+async def test_a_delay_beyond_the_total_time_is_not_begun(total: float | None, sent: int) -> None:
     transport = FakeTransport(APIStatusError(429, "m", retry_after=7.0))
     attempts = build(transport, timeouts=Timeouts(total=total))
     try:
         await attempts.run(attempts.send)
     except APIStatusError:
-        assert slept == []
+        assert transport.slept == []
     assert len(transport.sent) == sent
 
 
-async def test_the_total_time_starts_with_the_first_attempt(slept: list[float]) -> None:
+async def test_the_total_time_starts_with_the_first_attempt() -> None:
     transport = FakeTransport(APIConnectionError("m"))
     timeouts = Timeouts(total=60)
     request = FakeRequest()
@@ -175,13 +170,13 @@ async def test_the_total_time_starts_with_the_first_attempt(slept: list[float]) 
     assert first[:2] == (request, timeouts)
     assert before + 60 <= first[2] <= asyncio.get_running_loop().time() + 60
     assert first[3] is False
-    assert len(slept) == 1
+    assert len(transport.slept) == 1
 
 
 async def test_without_a_total_there_is_no_deadline() -> None:
     transport = FakeTransport()
     await build(transport).send()
-    assert transport.sent[0][2:] == (None, True)
+    assert transport.sent[0][2:] == (math.inf, True)
 
 
 async def test_a_forgotten_request_is_released_and_never_sent() -> None:

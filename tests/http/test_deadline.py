@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 class Timer:
     """A scheduled call, as `asyncio.TimerHandle`."""
 
-    def __init__(self, at: float, call: Callable[[], object]) -> None:
+    def __init__(self, at: float, call: Callable[..., object], *args: object) -> None:
         self.at = at
-        self.call = call
+        self.call = partial(call, *args)
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -38,8 +39,8 @@ class Loop:
     def time(self) -> float:
         return self.now
 
-    def call_at(self, at: float, call: Callable[[], object]) -> Timer:
-        timer = Timer(at, call)
+    def call_at(self, at: float, call: Callable[..., object], *args: object) -> Timer:
+        timer = Timer(at, call, *args)
         self.timers.append(timer)
         return timer
 
@@ -76,7 +77,7 @@ class Calls:
 
     def __init__(self, loop: Loop, *, streamed: bool = True, **limits: Any) -> None:
         timeouts = Timeouts(**limits)
-        total_at = None if timeouts.total is None else loop.now + timeouts.total
+        total_at = loop.now + (math.inf if timeouts.total is None else timeouts.total)
         self.deadline = Deadline(timeouts, total_at, streamed=streamed)
         self.expired_at: list[float] = []
         self.checks = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import math
 import pickle
 import ssl
 import weakref
@@ -25,13 +26,16 @@ from cometgem import (
     StreamInterruptedError,
     Timeouts,
 )
-from cometgem.http.transport import HTTPResponse, Transport
+from cometgem.http.interrupt import Interrupt
+from cometgem.http.transport import Transport
 from cometgem.request.address import Key
 from cometgem.request.build import Request
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from cometgem.http.response import HTTPResponse
 
 MODEL = "gemini-2.5-flash"
 KEY = "sk-a-key-that-must-not-leak"
@@ -48,10 +52,27 @@ BODY = b'{"contents": [{"parts": [{"text": "Hi"}]}]}'
 PATH = f"/v1beta/models/{MODEL}:"
 
 
+OPENED: list[HTTPResponse] = []  # a call closes its response; here the fixture does
+
+
+def make_transport(url: str, headers: dict[str, str] | None = None, key: str = KEY) -> Transport:
+    return Transport(
+        url,
+        Key(key),
+        "x-goog-api-key",
+        headers=headers or {},
+        session=None,
+        max_connections=None,
+    )
+
+
 @pytest.fixture
 async def transport(fake_server: FakeServer) -> AsyncIterator[Transport]:
-    transport = Transport(fake_server.url, Key(KEY), "x-goog-api-key", {"x-a": "1"}, None)
+    transport = make_transport(fake_server.url, {"x-a": "1"})
     yield transport
+    for response in OPENED:
+        response.close()
+    OPENED.clear()
     await transport.aclose()
 
 
@@ -67,10 +88,11 @@ async def send(
     request = Request(
         "POST", PATH + operation, {"Content-Type": "application/json", **headers}, body
     )
-    total_at = (
-        None if timeouts.total is None else asyncio.get_running_loop().time() + timeouts.total
-    )
-    return await transport.send(request, timeouts, total_at, streamed=streamed)
+    total = math.inf if timeouts.total is None else timeouts.total
+    total_at = asyncio.get_running_loop().time() + total
+    response = await transport.send(request, timeouts, total_at, Interrupt(), streamed=streamed)
+    OPENED.append(response)
+    return response
 
 
 async def read_all(response: HTTPResponse) -> bytes:
@@ -186,20 +208,29 @@ async def test_bytes_before_a_reset_are_read(transport: Transport, fake_server: 
     assert isinstance(caught.value.__cause__, aiohttp.ClientError | OSError)
 
 
-@pytest.mark.parametrize("who", ["response", "transport"])
-async def test_closing_ends_a_read(transport: Transport, fake_server: FakeServer, who: str) -> None:
+async def test_closing_a_response_ends_a_read(
+    transport: Transport, fake_server: FakeServer
+) -> None:
     fake_server.add(Reply.text("x").then_stall())
     response = await send(transport)
     await response.read()
     reading = asyncio.create_task(response.read())
     await asyncio.sleep(0.05)
-    if who == "response":
-        response.close()
-    else:
-        await transport.aclose()
+    response.close()
     with pytest.raises(ClosedError, match="closed while waiting for its next chunk"):
         await reading
     await fake_server.requests[0].wait_gone()
+
+
+async def test_closing_the_transport_interrupts_the_calls_it_watches(transport: Transport) -> None:
+    calls = [Mock(), Mock()]
+    gone = Mock()
+    for call in (*calls, gone):
+        transport.watch(call)
+    del call, gone
+    await transport.aclose()
+    for call in calls:
+        call.interrupt.assert_called_once_with("the client is closed; create a new Client")
 
 
 async def test_a_closed_transport_sends_nothing(
@@ -212,11 +243,12 @@ async def test_a_closed_transport_sends_nothing(
 
 
 async def test_a_dropped_transport_closes_its_idle_connections(fake_server: FakeServer) -> None:
-    transport = Transport(fake_server.url, Key(KEY), "bearer", {}, None)
+    transport = make_transport(fake_server.url)
     alive = weakref.ref(transport)
     gc.disable()
     try:
         await read_all(await send(transport))
+        OPENED.clear()
         assert fake_server.open_connections == 1
         del transport
         assert alive() is None
@@ -278,7 +310,7 @@ async def test_each_foreign_error_is_translated(
 
 
 def test_the_key_is_redacted_wherever_a_server_echoes_it() -> None:
-    transport = Transport("https://x.example", Key(KEY), "bearer", {}, None)
+    transport = make_transport("https://x.example")
     error = APIStatusError(
         401,
         f"bad {KEY}",
@@ -295,7 +327,7 @@ def test_the_key_is_redacted_wherever_a_server_echoes_it() -> None:
 
 
 def test_a_key_too_short_to_be_real_is_not_redacted() -> None:
-    transport = Transport("https://x.example", Key("k"), "bearer", {}, None)
+    transport = make_transport("https://x.example", key="k")
     error = APIStatusError(400, "unknown key")
     transport.redact_key(error)
     assert error.message == "unknown key"

@@ -1,4 +1,4 @@
-"""Servers that others wrote, in a process each, on free loopback ports."""
+"""Third-party servers, each in its own process on a free loopback port."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Foreign:
 
     Attributes:
         url: Where it listens.
-        base_url: What to give to a client.
+        base_url: The base URL for a client.
     """
 
     def __init__(self, url: str, prefix: str) -> None:
@@ -51,7 +51,7 @@ class Foreign:
 
 
 def program(variable: str, install: str) -> str:
-    """Return what a module's server is started with, or skip the module and say how to get it."""
+    """Return the path of a server, or skip the module with a hint how to install it."""
     if variable not in os.environ:
         reason = f"{variable} is not set: {install}; or run .ci/run interop"
         pytest.skip(reason, allow_module_level=True)
@@ -60,7 +60,7 @@ def program(variable: str, install: str) -> str:
 
 @contextlib.contextmanager
 def running(command: list[str], ready: str, prefix: str = "") -> Iterator[Foreign]:
-    """Start a server and wait until it answers; it ends with the block."""
+    """Start a server and wait until it answers; stop it at the end of the block."""
     with (
         tempfile.TemporaryDirectory() as folder,
         (Path(folder) / "log").open("w+") as log,
@@ -84,4 +84,4 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> str:
                 urllib.request.urlopen(found[1] + ready, timeout=5).close()  # noqa: S310
                 return found[1]
         time.sleep(0.05)
-    pytest.fail(f"it did not start: {log.read_text()}")
+    pytest.fail(f"the server did not start: {log.read_text()}")

@@ -1,4 +1,4 @@
-"""Against @copilotkit/aimock, which answers by what a request says."""
+"""Against @copilotkit/aimock, which chooses the response by the content of the request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ AIMOCK = program(
     "npm install --ignore-scripts @copilotkit/aimock@1.43.0, and set it to"
     " node_modules/@copilotkit/aimock/dist/cli.js, INTEROP_NODE to a Node of 20.15 or later",
 )
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 
 
 def weather(city: str, *, call_id: str | None = None) -> dict[str, Any]:
@@ -92,7 +92,7 @@ FIXTURES = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
-    # Node's own path: ended, a launcher in its place might leave Node behind.
+    # The path of Node itself: terminating a launcher might leave Node running.
     node = subprocess.run(  # noqa: S603
         [os.environ.get("INTEROP_NODE", "node"), "-p", "process.execPath"],
         stdout=subprocess.PIPE,
@@ -133,12 +133,12 @@ def requests(server: Foreign) -> int:
 
 
 def messages(server: Foreign) -> Any:
-    """What the last request said: the journal has it in OpenAI's form."""
+    """Return the messages of the last request, which the journal keeps in OpenAI's format."""
     return server.get("/__aimock/journal")[-1]["body"]["messages"]
 
 
 def call_message(*calls: tuple[str, str]) -> dict[str, Any]:
-    """The model's turn that asks for the weather, as it stands in the journal."""
+    """Return the model's turn with these calls, in the format of the journal."""
     return {"role": "assistant", "content": None, "tool_calls": [
         {"id": call_id, "type": "function", "function": {
             "name": "get_weather", "arguments": f'{{"city":"{city}"}}'}}
@@ -150,11 +150,11 @@ def result_message(call_id: str, **response: str) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-# What aimock calls a call to which the API gives no id.
+# The id that aimock assigns to a call without one.
 UNNAMED = "call_gemini_get_weather_0"
 
 
-async def test_a_single_call_says_what_a_stream_says(client: Client) -> None:
+async def test_single_call_equals_stream(client: Client) -> None:
     single = await client.generate_content(MODEL, "say hello")
     stream = client.stream_generate_content(MODEL, "say hello")
     chunks = [chunk.text async for chunk in stream]
@@ -167,7 +167,7 @@ async def test_a_single_call_says_what_a_stream_says(client: Client) -> None:
     assert stream.snapshot == single
 
 
-async def test_thoughts_stand_apart(client: Client) -> None:
+async def test_thoughts_are_separate(client: Client) -> None:
     single = await client.generate_content(MODEL, "think")
     stream = client.stream_generate_content(MODEL, "think")
     chunks = [(chunk.thoughts, chunk.text) async for chunk in stream]
@@ -193,13 +193,11 @@ async def test_two_rounds(client: Client, server: Foreign) -> None:
     ]
 
 
-async def test_parallel_calls_are_answered_in_their_order_whichever_is_ready_first(
-    client: Client, server: Foreign
-) -> None:
+async def test_parallel_results_are_sent_in_call_order(client: Client, server: Foreign) -> None:
     rome = asyncio.Event()
 
     async def get_weather(city: str) -> str:
-        """Look up the weather; of Rome first."""
+        """Look up the weather; Rome finishes first."""
         await (rome.wait() if city == "Bath" else asyncio.sleep(0))
         rome.set()
         return f"rain in {city}"
@@ -216,9 +214,7 @@ async def test_parallel_calls_are_answered_in_their_order_whichever_is_ready_fir
     ]
 
 
-async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
-    client: Client, server: Foreign
-) -> None:
+async def test_failing_tool_ends_the_conversation(client: Client, server: Foreign) -> None:
     with pytest.raises(ToolError, match="raised ValueError: no rain gauge in Bath") as caught:
         await client.run_tools(MODEL, "umbrella", tools=[FAILING]).get_final_response()
     assert caught.value.call == FunctionCall(name="get_weather", args={"city": "Bath"})
@@ -226,7 +222,7 @@ async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
     assert requests(server) == 1
 
 
-async def test_a_failing_tool_is_reported(client: Client, server: Foreign) -> None:
+async def test_failing_tool_is_reported(client: Client, server: Foreign) -> None:
     stream = client.run_tools(MODEL, "umbrella", tools=[FAILING], on_tool_error="report")
     assert (await stream.get_final_response()).text == "I could not see."
     words = "the tool 'get_weather' raised ValueError: no rain gauge in Bath"
@@ -251,7 +247,7 @@ async def test_a_chat(client: Client, server: Foreign) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_too_often(client: Client, server: Foreign, streamed: bool) -> None:  # noqa: FBT001
+async def test_rate_limit(client: Client, server: Foreign, streamed: bool) -> None:  # noqa: FBT001
     once = RetryPolicy(attempts=1)
     with pytest.raises(RateLimitError) as caught:
         if streamed:
@@ -264,31 +260,27 @@ async def test_too_often(client: Client, server: Foreign, streamed: bool) -> Non
     assert requests(server) == 1
 
 
-async def test_a_longer_wait_than_the_policy_allows_is_left_to_the_caller(
-    client: Client, server: Foreign
-) -> None:
+async def test_delay_beyond_the_policy_is_not_retried(client: Client, server: Foreign) -> None:
     with pytest.raises(RateLimitError) as caught:
         await client.generate_content(MODEL, "too often", retry=RetryPolicy(maximum=1.0))
     assert caught.value.retry_after == 7
     assert requests(server) == 1
 
 
-async def test_it_tries_again(client: Client, server: Foreign) -> None:
+async def test_retry_succeeds(client: Client, server: Foreign) -> None:
     final = await client.stream_generate_content(MODEL, "once more").get_final_response()
     assert final.text == "Here I am."
     assert requests(server) == 2
 
 
-async def test_no_answer_at_all_is_tried_as_often_as_the_policy_says(
-    client: Client, server: Foreign
-) -> None:
+async def test_missing_response_is_retried(client: Client, server: Foreign) -> None:
     with pytest.raises(APIConnectionError, match="closed before the answer came"):
         await client.stream_generate_content(MODEL, "hang up").get_final_response()
     assert requests(server) == 2
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_what_is_no_json_is_not_asked_for_again(
+async def test_invalid_json_is_not_retried(
     client: Client, server: Foreign, *, streamed: bool
 ) -> None:
     with pytest.raises(ResponseDecodeError, match="the server sent something that is not JSON"):
@@ -299,7 +291,7 @@ async def test_what_is_no_json_is_not_asked_for_again(
     assert requests(server) == 1
 
 
-async def test_a_cut_stream(client: Client) -> None:
+async def test_truncated_stream(client: Client) -> None:
     with pytest.raises(StreamInterruptedError) as caught:
         await client.stream_generate_content(MODEL, "cut").get_final_response()
     assert caught.value.chunks == 2
@@ -307,7 +299,7 @@ async def test_a_cut_stream(client: Client) -> None:
     assert caught.value.partial.text == "This is cut in t"
 
 
-async def test_it_goes_on_after_a_break(client: Client) -> None:
+async def test_client_is_usable_after_a_break(client: Client) -> None:
     async for chunk in client.stream_generate_content(MODEL, "at length"):
         assert chunk.text == "One "
         break

@@ -1,4 +1,4 @@
-"""Against llmock, which answers in the order of its script and keeps what it was sent."""
+"""Against llmock, which answers by a script and records the requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LLMOCK = program(
     "pip install llmock==0.2.2 in an environment of its own, since it is a pytest plugin, too, and"
     " set it to its bin/llmock",
 )
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -78,7 +78,7 @@ def requests(server: Foreign) -> list[Any]:
 
 
 def bodies(server: Foreign) -> list[Any]:
-    """What was sent, as it was sent."""
+    """Return the bodies of all requests."""
     return [request["body"] for request in requests(server)]
 
 
@@ -93,7 +93,7 @@ def get_weather(city: str) -> str:
     return f"rain in {city}"
 
 
-async def test_a_single_call_says_what_a_stream_says(client: Client, server: Foreign) -> None:
+async def test_single_call_equals_stream(client: Client, server: Foreign) -> None:
     script(server, reply("Hello from another server."), reply("Hello from another server."))
     single = await client.generate_content(MODEL, "Hi")
     stream = client.stream_generate_content(MODEL, "Hi")
@@ -101,7 +101,7 @@ async def test_a_single_call_says_what_a_stream_says(client: Client, server: For
     assert chunks == ["Hello ", "from ", "another ", "server."]
     assert single.text == "Hello from another server."
     assert single.finish_reason == "STOP"
-    # llmock counts by a rule of its own.
+    # llmock counts tokens in its own way.
     assert single.usage_metadata is not None
     assert single.usage_metadata.total_token_count
     assert stream.snapshot.candidates == single.candidates
@@ -125,13 +125,11 @@ async def test_two_rounds(client: Client, server: Foreign) -> None:
     ]  # fmt: skip
 
 
-async def test_parallel_calls_are_answered_in_their_order_whichever_is_ready_first(
-    client: Client, server: Foreign
-) -> None:
+async def test_parallel_results_are_sent_in_call_order(client: Client, server: Foreign) -> None:
     rome = asyncio.Event()
 
     async def get_weather(city: str) -> str:
-        """Look up the weather; of Rome first."""
+        """Look up the weather; Rome finishes first."""
         await (rome.wait() if city == "Bath" else asyncio.sleep(0))
         rome.set()
         return f"rain in {city}"
@@ -152,16 +150,16 @@ async def test_parallel_calls_are_answered_in_their_order_whichever_is_ready_fir
     assert sent[1:] == wire(stream.turns[:2])
 
 
-async def test_a_failing_tool_ends_it_before_anything_more_is_sent(
-    client: Client, server: Foreign
-) -> None:
+async def test_failing_tool_ends_the_conversation(client: Client, server: Foreign) -> None:
     script(server, reply("", "Nowhere"))
     with pytest.raises(ToolError, match="raised ValueError: there is no such city"):
         await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
     assert len(requests(server)) == 1
 
 
-async def test_a_call_of_what_was_not_declared_ends_it(client: Client, server: Foreign) -> None:
+async def test_call_of_an_undeclared_function_ends_the_conversation(
+    client: Client, server: Foreign
+) -> None:
     script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "unknown_tool"})
     with pytest.raises(UnknownToolError) as caught:
         await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
@@ -170,9 +168,7 @@ async def test_a_call_of_what_was_not_declared_ends_it(client: Client, server: F
     assert len(requests(server)) == 1
 
 
-async def test_a_call_without_the_arguments_it_needs_is_not_run(
-    client: Client, server: Foreign
-) -> None:
+async def test_call_with_missing_arguments_is_not_run(client: Client, server: Foreign) -> None:
     script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "malformed_arguments"})
     with pytest.raises(ToolArgumentsError) as caught:
         await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
@@ -180,7 +176,7 @@ async def test_a_call_without_the_arguments_it_needs_is_not_run(
     assert len(requests(server)) == 1
 
 
-async def test_a_failing_tool_is_reported(client: Client, server: Foreign) -> None:
+async def test_failing_tool_is_reported(client: Client, server: Foreign) -> None:
     script(server, reply("", "Nowhere", "Bath"), reply("I see."))
     stream = client.run_tools(MODEL, "Hi", tools=[get_weather], on_tool_error="report")
     assert (await stream.get_final_response()).text == "I see."
@@ -191,7 +187,7 @@ async def test_a_failing_tool_is_reported(client: Client, server: Foreign) -> No
     ]
 
 
-async def test_a_chat_sends_its_history(client: Client, server: Foreign) -> None:
+async def test_chat_sends_its_history(client: Client, server: Foreign) -> None:
     script(server, reply("", "Bath"), reply("Rain."), reply("Fine."))
     chat = client.chat(MODEL, tools=[get_weather], system_instruction="Be brief.")
     assert (await chat.send("Umbrella?")).text == "Rain."
@@ -209,11 +205,11 @@ async def test_a_chat_sends_its_history(client: Client, server: Foreign) -> None
     ]
 
 
-# Standard and URL-safe base64, padded and not, and what is no base64: none of it is looked into.
+# Standard and URL-safe base64, padded and not, and a string that is not base64: all are opaque.
 SIGNATURES = ["AZ+/09az==", "AZ-_09az", "no base64 \u00e9 \U0001f30d"]
 
 
-async def test_signatures_in_a_chats_history_go_out_as_they_are(
+async def test_signatures_in_the_history_are_sent_unchanged(
     client: Client, server: Foreign
 ) -> None:
     script(server, reply("Both.", "Bath"), reply("Rain."), reply("Dry."), reply("Gladly."))
@@ -233,7 +229,7 @@ async def test_signatures_in_a_chats_history_go_out_as_they_are(
         assert sent["contents"] == wire(chat.history[: len(sent["contents"])])
 
 
-async def test_too_often_is_tried_again_after_the_time_that_the_server_asks_for(
+async def test_rate_limit_is_retried_after_the_requested_delay(
     client: Client, server: Foreign
 ) -> None:
     # Retry-After is in whole seconds: llmock rounds up.
@@ -258,7 +254,7 @@ async def test_too_often_is_tried_again_after_the_time_that_the_server_asks_for(
         ("malformed", ResponseDecodeError),
     ],
 )
-async def test_a_broken_stream(
+async def test_broken_stream(
     client: Client, server: Foreign, kind: str, error: type[Exception]
 ) -> None:
     script(server, reply("This is cut in the middle."), fault(kind))
@@ -268,7 +264,7 @@ async def test_a_broken_stream(
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "truncate"])
-async def test_a_stream_that_breaks_before_its_first_chunk_is_tried_again(
+async def test_stream_broken_before_its_first_chunk_is_retried(
     client: Client, server: Foreign, kind: str
 ) -> None:
     script(server, fault(kind, after_chunks=0), reply("Never sent."), reply("Here I am."))
@@ -288,15 +284,15 @@ async def test_a_stall(client: Client, server: Foreign) -> None:
     assert error.partial.text == "This comes in "
 
 
-async def test_a_single_call_that_takes_too_long(client: Client, server: Foreign) -> None:
-    # Not longer: llmock sleeps to the end, before it ends itself, too.
+async def test_single_call_times_out(client: Client, server: Foreign) -> None:
+    # No longer than that: llmock also finishes the delay before it exits.
     script(server, {"type": "delay", "seconds": 2}, reply("Late."))
     with pytest.raises(APITimeoutError) as caught:
         await client.generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.5))
     assert (caught.value.phase, caught.value.seconds) == ("stall", 0.5)
 
 
-async def test_the_server_sees_a_break_and_the_client_goes_on(
+async def test_server_sees_a_break_and_the_client_is_usable(
     client: Client, server: Foreign
 ) -> None:
     stalled = fault("stall", stall_seconds=60)
@@ -306,7 +302,7 @@ async def test_the_server_sees_a_break_and_the_client_goes_on(
         break
     assert (await client.generate_content(MODEL, "Hi")).text == "Hello again."
     async with asyncio.timeout(30):
-        while len(requests(server)) < 2:  # those that have ended
+        while len(requests(server)) < 2:  # lists completed requests only
             await asyncio.sleep(0.05)
     left, answered = requests(server)
     assert (left["stream"], left["completed"]) == (True, False)
