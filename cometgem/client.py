@@ -148,7 +148,7 @@ class Client:
         """Generate content and return the complete response.
 
         Args:
-            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: A string, a ``Part``, a ``Content``, a dict in wire form, or a list of these.
                 Adjacent parts become one turn of the user.
             **options: All optional; None means not given:
@@ -183,7 +183,7 @@ class Client:
         """Generate content and return it as a stream of chunks; nothing is sent yet.
 
         Args:
-            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
             **options: All optional; None means not given:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
@@ -223,7 +223,7 @@ class Client:
         after the model's turn has ended; their responses are sent in the order of the calls.
 
         Args:
-            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
             tools: Functions, instances of ``FunctionTool``, and the API's own tools.
             **options: Those of ``stream_generate_content``, and:
@@ -274,7 +274,7 @@ class Client:
         """Return a conversation that keeps its history; nothing is sent yet.
 
         Args:
-            model: The model's name, such as ``gemini-2.5-flash``, with or without ``models/``.
+            model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             tools: As for ``run_tools``; the functions are run.
             history: The turns of an earlier conversation.
             keep_thoughts: Whether thought summaries are kept in the history.

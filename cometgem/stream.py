@@ -48,12 +48,13 @@ _CANCELLED = (
 class GenerateContentStream:
     """An async iterator of chunks. The request is sent once it is opened, entered or iterated.
 
-    Leaving it closes the connection at once, so the server stops generating: by ``break``, an
-    exception, cancellation, ``del`` or the end of ``async with``.
+    The end of ``async with``, ``aclose()``, a cancelled read and the last reference going away
+    close the connection at once, so the server stops generating. ``break`` and an exception close
+    it as well, unless a variable still refers to the stream.
 
     Example::
 
-        async with client.stream_generate_content("gemini-2.5-flash", "Hi") as stream:
+        async with client.stream_generate_content("gemini-3.8-flash", "Hi") as stream:
             async for chunk in stream:
                 print(chunk.text, end="")
             final = await stream.get_final_response()
@@ -181,7 +182,7 @@ class GenerateContentStream:
 
     @property
     def text_stream(self) -> TextStream:
-        """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
+        """The text of each chunk that has any, without thoughts."""
         return TextStream(self)
 
     def heartbeat(self, seconds: float) -> Heartbeat[GenerateContentResponse]:

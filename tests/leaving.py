@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cometgem import Client
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
 
 

@@ -22,7 +22,7 @@ from cometgem.testing import FakeServer, Reply
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 KEY = "sk-a-key-that-must-not-leak"
 
 

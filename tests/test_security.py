@@ -28,7 +28,7 @@ from cometgem.testing import FakeServer, Reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 KEY = "sk-the-key-that-nobody-may-see"
 ECHO = f"Incorrect API key provided: {KEY}."
 

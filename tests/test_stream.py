@@ -30,7 +30,7 @@ from cometgem.testing import FakeServer, Reply
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 AT_ONCE = RetryPolicy(attempts=3, initial=0.0)
 ONCE = RetryPolicy(attempts=1)
 

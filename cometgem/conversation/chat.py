@@ -56,7 +56,7 @@ class Chat(Generic[ItemT_co]):
 
     Example::
 
-        chat = client.chat("gemini-2.5-flash", system_instruction="Be brief.")
+        chat = client.chat("gemini-3.8-flash", system_instruction="Be brief.")
         print((await chat.send("Who was Halley?")).text)
         async with chat.stream("And his comet?") as stream:
             async for chunk in stream:

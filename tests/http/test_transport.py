@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cometgem.http.response import HTTPResponse
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.8-flash"
 KEY = "sk-a-key-that-must-not-leak"
 
 
