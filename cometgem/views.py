@@ -68,6 +68,7 @@ class Heartbeat(Generic[_T]):
         self._stream = stream
         self._seconds = seconds
         self._read: asyncio.Task[_T] | None = None
+        self._waiting = False
 
     def __del__(self) -> None:
         if self._read is not None:
@@ -79,24 +80,35 @@ class Heartbeat(Generic[_T]):
         return self
 
     async def __anext__(self) -> _T | None:
+        if self._waiting:
+            raise RuntimeError("the heartbeat is already being read by another task")
         if self._read is None:
             if (item := self._stream.take()) is not None:
                 return item
             self._read = asyncio.create_task(self._stream.__anext__())
+        read = self._read
+        self._waiting = True
         try:
-            done, _ = await asyncio.wait([self._read], timeout=self._seconds)
+            done, _ = await asyncio.wait([read], timeout=self._seconds)
         except BaseException:
-            await self.aclose()
+            await self._end_read()
+            await self._stream.aclose()
             raise
+        finally:
+            self._waiting = False
         if not done:
             return None
-        read, self._read = self._read, None
+        self._read = None
         return read.result()
 
     async def aclose(self) -> None:
-        """End the read and close the stream."""
+        """End the read and close the stream; a task that waits here gets ClosedError."""
+        await self._stream.aclose()  # first, since a cancelled read would cancel that task
+        if not self._waiting:
+            await self._end_read()
+
+    async def _end_read(self) -> None:
         read, self._read = self._read, None
         if read is not None:
-            read.cancel()
+            read.cancel()  # if it has failed in the meantime, this keeps asyncio from logging it
             await asyncio.wait([read])
-        await self._stream.aclose()

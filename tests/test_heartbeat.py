@@ -95,3 +95,28 @@ async def test_a_cancelled_read_says_what_closed_the_stream(
         await asyncio.wait_for(anext(stream), 0.1)
     with pytest.raises(ClosedError, match=r"wait_for\(\).*stream\.heartbeat\(seconds\)"):
         await anext(stream)
+
+
+async def test_closing_it_while_another_task_waits(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.text("a").then_stall())
+    beats = client.stream_generate_content(MODEL, "Hi").heartbeat(10)
+    await anext(beats)
+    waiting = asyncio.create_task(anext(beats))  # type: ignore[arg-type]
+    await asyncio.sleep(0.05)
+    await beats.aclose()
+    with pytest.raises(ClosedError):
+        await waiting
+    await fake_server.requests[0].wait_gone()
+
+
+async def test_one_task_at_a_time(client: Client, fake_server: FakeServer) -> None:
+    fake_server.add(Reply.text("a", "b", delay=0.1))
+    beats = client.stream_generate_content(MODEL, "Hi").heartbeat(10)
+    await anext(beats)
+    waiting = asyncio.create_task(anext(beats))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="already being read by another task"):
+        await anext(beats)
+    chunk = await waiting
+    assert chunk
+    assert chunk.text == "b"

@@ -146,6 +146,7 @@ class Transport:
             await self._slots.acquire()
         deadline = Deadline(timeouts, total_at, streamed=streamed)
         try:
+            interrupt.check()  # in the moment in which the slot became free
             response = await self._send_until(deadline, session, request, timeouts, interrupt)
         except BaseException:
             self._slots.release()

@@ -18,6 +18,7 @@ from cometgem import (
     APITimeoutError,
     BadRequestError,
     Client,
+    ClosedError,
     ConfigurationError,
     RetryPolicy,
     ServerError,
@@ -131,6 +132,25 @@ async def test_the_wait_for_a_connection_counts_toward_the_total_alone(
             await client.generate_content(MODEL, "Hi", timeouts=Timeouts(total=0.1))
         assert caught.value.phase == "total"
         assert ((await first).text, (await second).text) == ("a", "b")
+
+
+async def test_closing_in_the_moment_in_which_a_connection_is_free(fake_server: FakeServer) -> None:
+    fake_server.add(Reply.text("a").then_stall(), Reply.silence())
+    async with Client(
+        fake_server.api_key, base_url=fake_server.url, max_connections=1, retry=ONCE
+    ) as client:
+        first = await client.stream_generate_content(MODEL, "Hi")
+        second = client.stream_generate_content(MODEL, "Hi")
+        waiting = asyncio.create_task(second.open())
+        await asyncio.sleep(0.05)
+        await first.aclose()
+        await second.aclose()
+        async with asyncio.timeout(2):
+            with pytest.raises(ClosedError):
+                await waiting
+        assert len(fake_server.requests) == 1
+        fake_server._script.clear()
+        assert (await client.generate_content(MODEL, "Hi")).text
 
 
 async def leave_cancelled(client: Client) -> None:

@@ -1,0 +1,352 @@
+"""Each operation is cancelled at each of its awaits, one after the other, or its client is closed.
+
+Whatever it was waiting for: the cancellation comes through, no task and no connection is left, the
+next request gets a connection, and neither the event loop nor a finalizer complains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conversation.calling import call, calling
+from stepping import Moment, Stepping
+
+from cometgem import Client, ClosedError, RetryPolicy, StreamInterruptedError, Timeouts
+from cometgem.testing import FakeServer, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    Operation = Callable[[Client], Coroutine[Any, Any, None]]
+
+MODEL = "gemini-3.8-flash"
+SHORT = Reply.text("a", "b", "c", delay=0.002).delay(headers=0.002, first=0.002)
+CALLS = calling(call("slow", {}), call("plain", {}))
+AGAIN = Reply.error(503)
+MAX_STEPS = 100  # no operation below has as many
+SECONDS = 5.0  # the limit of each wait; it is reached only by a failure
+
+type_of_loop = {"its own tasks": None}
+if sys.version_info >= (3, 12):
+    type_of_loop["eager tasks"] = asyncio.eager_task_factory  # type: ignore[assignment]
+
+
+async def slow() -> str:
+    """Take a moment."""
+    await asyncio.sleep(0.002)
+    return "done"
+
+
+def plain() -> str:
+    """Take a moment, in a thread."""
+    time.sleep(0.002)
+    return "done"
+
+
+async def confirm(_: object) -> bool:
+    await asyncio.sleep(0)
+    return True
+
+
+def streamed(client: Client) -> Any:
+    return client.stream_generate_content(MODEL, "Hi")
+
+
+async def single(client: Client) -> None:
+    await client.generate_content(MODEL, "Hi")
+
+
+async def iteration(client: Client) -> None:
+    async for _ in streamed(client):
+        pass
+
+
+async def block(client: Client) -> None:
+    async with streamed(client) as stream:
+        async for _ in stream:
+            await asyncio.sleep(0)
+
+
+async def opening(client: Client) -> None:
+    stream = streamed(client)
+    await stream.open()
+    await stream.aclose()
+
+
+async def final_response(client: Client) -> None:
+    await streamed(client).get_final_response()
+
+
+async def text(client: Client) -> None:
+    async with aclosing(streamed(client).text_stream) as texts:
+        async for _ in texts:
+            pass
+
+
+async def heartbeat(client: Client) -> None:
+    async with aclosing(streamed(client).heartbeat(0.001)) as beats:
+        async for _ in beats:
+            pass
+
+
+async def failing_heartbeat(client: Client) -> None:
+    with pytest.raises(StreamInterruptedError):
+        await heartbeat(client)
+
+
+async def left_heartbeat(client: Client) -> None:
+    beats = streamed(client).heartbeat(0.001)
+    async for chunk in beats:
+        if chunk is not None:
+            break
+    await anext(beats)  # a read is under way
+    await beats.aclose()
+
+
+async def closing(client: Client) -> None:
+    stream = streamed(client)
+    await anext(stream)
+    reader = asyncio.create_task(stream.get_final_response())
+    try:
+        await asyncio.sleep(0)
+        await stream.aclose()
+    finally:
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def closing_the_client(client: Client) -> None:
+    stream = streamed(client)
+    await anext(stream)
+    await client.aclose()
+
+
+async def tools(client: Client) -> None:
+    async with client.run_tools(MODEL, "Hi", tools=[slow, plain], confirm=confirm) as stream:
+        async for _ in stream:
+            pass
+
+
+async def send(client: Client) -> None:
+    chat = client.chat(MODEL, tools=[slow, plain])
+    try:
+        await chat.send("Hi")
+    finally:
+        assert not chat._busy
+
+
+async def chat_stream(client: Client) -> None:
+    chat = client.chat(MODEL)
+    try:
+        async with chat.stream("Hi") as stream:
+            async for _ in stream:
+                pass
+    finally:
+        assert not chat._busy
+
+
+async def bounded(client: Client) -> None:
+    limits = Timeouts(total=SECONDS)
+    await client.stream_generate_content(MODEL, "Hi", timeouts=limits).get_final_response()
+
+
+async def waiting(client: Client) -> None:
+    """Wait for the only connection, which another stream has for a moment."""
+    other = streamed(client)
+    await other.open()
+    asyncio.get_running_loop().call_later(0.01, other.interrupt, "closed")
+    await single(client)
+
+
+# The operation, what the server replies to its requests, and at how many awaits it must have been
+# cancelled; with the loop's own number, a change that no longer waits would go unnoticed.
+OPERATIONS: dict[Operation, tuple[list[Reply], int]] = {
+    single: ([SHORT], 2),
+    iteration: ([SHORT], 4),
+    block: ([SHORT], 6),
+    opening: ([SHORT], 1),
+    final_response: ([SHORT], 4),
+    text: ([SHORT], 4),
+    heartbeat: ([SHORT], 6),
+    failing_heartbeat: ([Reply.text("a").then_pause(0.002).then_reset()], 2),
+    left_heartbeat: ([SHORT], 4),
+    closing: ([SHORT], 4),
+    closing_the_client: ([SHORT], 2),
+    tools: ([CALLS, SHORT], 7),
+    send: ([CALLS, SHORT], 4),
+    chat_stream: ([SHORT], 4),
+    bounded: ([SHORT], 4),
+    waiting: ([SHORT, SHORT], 4),
+}
+RETRIED = {
+    single: ([AGAIN, SHORT], 4),
+    final_response: ([AGAIN, Reply.reset(), SHORT], 5),
+    send: ([AGAIN, CALLS, AGAIN, SHORT], 7),
+}
+CASES = [
+    *((operation, *case) for operation, case in OPERATIONS.items()),
+    *((operation, *case) for operation, case in RETRIED.items()),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer(default=SHORT) as server:
+        yield server
+
+
+@pytest.fixture
+async def complaints(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
+    """Collect the complaints of the event loop and of finalizers."""
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(str(context)))
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: complaints.append(str(raised)))
+    yield complaints
+    loop.set_task_factory(None)
+
+
+async def settled(what: Callable[[], bool], *about: object) -> None:
+    """Wait until something holds, which it does within a few steps of the event loop."""
+    give_up_at = time.monotonic() + SECONDS
+    while not what():
+        assert time.monotonic() < give_up_at, about
+        await asyncio.sleep(0.0005)
+
+
+def client_of(server: FakeServer, replies: list[Reply]) -> Client:
+    server._script.clear()
+    server.add(*replies)
+    return Client(
+        server.api_key,
+        base_url=server.url,
+        max_connections=1,
+        retry=RetryPolicy(attempts=3, initial=0.002),
+    )
+
+
+async def nothing_is_left(server: FakeServer, where: str) -> None:
+    this = {asyncio.current_task()}
+    await settled(lambda: asyncio.all_tasks() == this, where)
+    await settled(lambda: server.open_connections == 0, f"a connection is open after {where}")
+
+
+async def cancel_at(
+    step: int, moment: Moment, operation: Operation, replies: list[Reply], server: FakeServer
+) -> bool:
+    """Cancel the operation at an await, and return whether it came so far."""
+    where = f"await {step}, {moment.value}"
+    client = client_of(server, replies)
+    stepping = Stepping(step, moment)
+    task = stepping.start(lambda: operation(client))
+    await asyncio.wait([task], timeout=SECONDS)
+    assert task.done(), f"hangs at {where}"
+    if not stepping.reached:
+        task.result()
+    else:
+        assert task.cancelled(), f"{task} at {where}"
+    del task
+    this = {asyncio.current_task()}
+    await settled(lambda: asyncio.all_tasks() == this, where)
+
+    server._script.clear()
+    async with asyncio.timeout(SECONDS):
+        if operation is closing_the_client and client._transport.closed:
+            with pytest.raises(ClosedError):
+                await single(client)
+        else:
+            assert (await client.generate_content(MODEL, "Hi")).text == "abc", where
+        await client.aclose()
+    await nothing_is_left(server, where)
+    return stepping.reached
+
+
+def started(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run a coroutine in a task, whose first step is done now where Python can do that."""
+    if sys.version_info >= (3, 12):
+        return asyncio.eager_task_factory(asyncio.get_running_loop(), coroutine)
+    return asyncio.create_task(coroutine)
+
+
+async def close_at(
+    step: int, moment: Moment, operation: Operation, replies: list[Reply], server: FakeServer
+) -> bool:
+    """Close the client at an await of the operation, and return whether it came so far."""
+    where = f"await {step}, {moment.value}"
+    client = client_of(server, replies)
+    closing: list[asyncio.Task[None]] = []
+    stepping = Stepping(step, moment, lambda: closing.append(started(client.aclose())))
+    task = stepping.start(lambda: operation(client))
+    await asyncio.wait([task], timeout=SECONDS)
+    assert task.done(), f"hangs at {where}"
+    if stepping.reached:
+        # On Python 3.11, closing begins one step later, and a heartbeat reads in another task:
+        # what was being awaited may have been the end.
+        may_end = sys.version_info < (3, 12) or operation is heartbeat
+        error = task.exception()
+        assert isinstance(error, ClosedError) or (may_end and error is None), f"{task} at {where}"
+        await asyncio.gather(*closing)
+    else:
+        task.result()
+        await client.aclose()
+    del task
+    await nothing_is_left(server, where)
+    return stepping.reached
+
+
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize("tasks", type_of_loop)
+@pytest.mark.parametrize(
+    ("operation", "replies", "least"), CASES, ids=lambda v: getattr(v, "__name__", "")
+)
+async def test_an_operation_is_cancelled_at_each_await(  # noqa: PLR0913
+    operation: Operation,
+    replies: list[Reply],
+    least: int,
+    tasks: str,
+    moment: Moment,
+    server: FakeServer,
+    complaints: list[str],
+) -> None:
+    asyncio.get_running_loop().set_task_factory(type_of_loop[tasks])
+    steps = 0
+    while await cancel_at(steps, moment, operation, replies, server):
+        steps += 1
+        assert steps < MAX_STEPS
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+    assert steps >= least
+
+
+# These close the stream or the client themselves, or expect another error.
+CLOSING = (opening, closing, closing_the_client, left_heartbeat, failing_heartbeat)
+
+
+@pytest.mark.parametrize("moment", [Moment.WAITING, Moment.ARRIVED], ids=lambda m: m.name.lower())
+@pytest.mark.parametrize(
+    ("operation", "replies", "least"),
+    [case for case in CASES if case[0] not in CLOSING],
+    ids=lambda v: getattr(v, "__name__", ""),
+)
+async def test_a_client_is_closed_at_each_await_of_an_operation(  # noqa: PLR0913
+    operation: Operation,
+    replies: list[Reply],
+    least: int,
+    moment: Moment,
+    server: FakeServer,
+    complaints: list[str],
+) -> None:
+    steps = 0
+    while await close_at(steps, moment, operation, replies, server):
+        steps += 1
+        assert steps < MAX_STEPS
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+    assert steps >= least
