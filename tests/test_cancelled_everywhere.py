@@ -137,7 +137,7 @@ async def send(client: Client) -> None:
     try:
         await chat.send("Hi")
     finally:
-        assert not chat._busy
+        assert not chat._busy  # noqa: SLF001  the next turn may begin
 
 
 async def chat_stream(client: Client) -> None:
@@ -147,7 +147,7 @@ async def chat_stream(client: Client) -> None:
             async for _ in stream:
                 pass
     finally:
-        assert not chat._busy
+        assert not chat._busy  # noqa: SLF001  the next turn may begin
 
 
 async def bounded(client: Client) -> None:
@@ -220,7 +220,7 @@ async def settled(what: Callable[[], bool], *about: object) -> None:
 
 
 def client_of(server: FakeServer, replies: list[Reply]) -> Client:
-    server._script.clear()
+    server._script.clear()  # noqa: SLF001  replies that no request took
     server.add(*replies)
     return Client(
         server.api_key,
@@ -254,9 +254,9 @@ async def cancel_at(
     this = {asyncio.current_task()}
     await settled(lambda: asyncio.all_tasks() == this, where)
 
-    server._script.clear()
+    server._script.clear()  # noqa: SLF001  replies that no request took
     async with asyncio.timeout(SECONDS):
-        if operation is closing_the_client and client._transport.closed:
+        if operation is closing_the_client and client._transport.closed:  # noqa: SLF001
             with pytest.raises(ClosedError):
                 await single(client)
         else:
@@ -304,7 +304,7 @@ async def close_at(
 @pytest.mark.parametrize(
     ("operation", "replies", "least"), CASES, ids=lambda v: getattr(v, "__name__", "")
 )
-async def test_an_operation_is_cancelled_at_each_await(  # noqa: PLR0913
+async def test_an_operation_is_cancelled_at_each_await(  # noqa: PLR0913, PLR0917  a case and its fixtures
     operation: Operation,
     replies: list[Reply],
     least: int,
@@ -334,7 +334,7 @@ CLOSING = (opening, closing, closing_the_client, left_heartbeat, failing_heartbe
     [case for case in CASES if case[0] not in CLOSING],
     ids=lambda v: getattr(v, "__name__", ""),
 )
-async def test_a_client_is_closed_at_each_await_of_an_operation(  # noqa: PLR0913
+async def test_a_client_is_closed_at_each_await_of_an_operation(  # noqa: PLR0913, PLR0917  a case and its fixtures
     operation: Operation,
     replies: list[Reply],
     least: int,

@@ -149,7 +149,7 @@ async def test_closing_in_the_moment_in_which_a_connection_is_free(fake_server: 
             with pytest.raises(ClosedError):
                 await waiting
         assert len(fake_server.requests) == 1
-        fake_server._script.clear()
+        fake_server._script.clear()  # noqa: SLF001  replies that no request took
         assert (await client.generate_content(MODEL, "Hi")).text
 
 
