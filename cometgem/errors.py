@@ -21,7 +21,7 @@ keeps its class and fields. None of them holds the API key.
     │   ├── StreamInterruptedError   the connection broke
     │   └── StreamTruncatedError     a clean end without finishReason or blockReason
     ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
-    ├── EventTooLargeError           size, limit
+    ├── EventTooLargeError           size, limit, counted
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
     │   ├── ToolArgumentsError       the arguments do not match its signature; not run
@@ -343,28 +343,34 @@ class ResponseDecodeError(CometGemError):
 
 
 class EventTooLargeError(CometGemError):
-    """One event or body was larger than ``max_event_size``.
+    """One event or body was larger than ``max_event_size``, or had too many values in it.
 
     Attributes:
-        size: The bytes read before giving up.
-        limit: The maximum size, in bytes.
+        size: How much was read before giving up.
+        limit: The maximum.
+        counted: What was counted: "bytes", "objects and lists" or "candidates".
     """
 
-    def __init__(self, size: int, limit: int) -> None:
+    counted: str = "bytes"
+
+    def __init__(self, size: int, limit: int, *, counted: str = "bytes") -> None:
         super().__init__()
         self.size = size
         self.limit = limit
+        if counted != "bytes":
+            self.counted = counted
 
     def __str__(self) -> str:
+        advice = f"; {self.advice}" if self.advice else ""
         return (
-            f"read an event of at least {self.size:,} bytes, expected no more than"
-            f" {self.limit:,}; {self.advice}"
+            f"read an event of at least {self.size:,} {self.counted}, expected no more than"
+            f" {self.limit:,}{advice}"
         )
 
     @property
     def advice(self) -> str:
-        """Which option sets this limit."""
-        return "Client(max_event_size=...) sets this limit"
+        """Which option sets this limit; only that of bytes can be set."""
+        return "Client(max_event_size=...) sets this limit" if self.counted == "bytes" else ""
 
 
 class ToolError(CometGemError):

@@ -13,13 +13,17 @@ from cometgem.errors import (
 )
 from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.merge import ResponseMerger
+from cometgem.types.response import GenerateContentResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cometgem.http.attempts import Attempts
     from cometgem.http.response import HTTPResponse
-    from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["SingleCall"]
+
+_NOTHING = GenerateContentResponse()
 
 
 class SingleCall:
@@ -33,7 +37,8 @@ class SingleCall:
     def __init__(self, attempts: Attempts, max_size: int) -> None:
         self._attempts = attempts
         self._max_size = max_size
-        self._chunks: list[GenerateContentResponse] = []
+        self._merger = ResponseMerger()
+        self._first = _NOTHING
         self._response: HTTPResponse | None = None
         attempts.watch(attempts)
 
@@ -42,44 +47,35 @@ class SingleCall:
         try:
             return await self._attempts.run(self._read_response)
         except CometGemError as error:
-            self._attempts.describe(error, _merge(self._chunks), self._response)
+            self._attempts.describe(error, self._merger, self._response)
             raise
 
     async def _read_response(self) -> GenerateContentResponse:
-        chunks: list[GenerateContentResponse] = []
-        self._chunks, self._response = chunks, None
+        self._merger, self._first, self._response = ResponseMerger(), _NOTHING, None
         self._response = response = await self._attempts.send()
         decoder = ChunkDecoder(self._max_size, response.headers)
         if not response.complete:  # most are; then a timer would only add 5 % to the cost
             response.start_waiting()
         try:
             while data := await response.read():
-                chunks += decoder.feed(data)
-            chunks += decoder.close()
+                self._add(decoder.feed(data))
+            self._add(decoder.close())
         except StreamInterruptedError:
             with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
-                chunks += decoder.close()
+                self._add(decoder.close())
             raise
         finally:
             response.close()
-        return _only_response(chunks, streamed=not decoder.single)
+        merger = self._merger
+        if not merger.chunks:
+            raise ResponseDecodeError("the server sent an empty response", excerpt="")
+        if not decoder.single and (missing := merger.unfinished):
+            raise StreamTruncatedError(f"the stream ended without {missing}")
+        return self._first if merger.chunks == 1 else merger.response()
 
-
-def _only_response(
-    chunks: list[GenerateContentResponse], *, streamed: bool
-) -> GenerateContentResponse:
-    if not chunks:
-        raise ResponseDecodeError("the server sent an empty response", excerpt="")
-    if len(chunks) == 1 and not streamed:
-        return chunks[0]
-    merger = _merge(chunks)
-    if streamed and not merger.finished:
-        raise StreamTruncatedError("the stream ended without a finishReason")
-    return chunks[0] if len(chunks) == 1 else merger.response()
-
-
-def _merge(chunks: list[GenerateContentResponse]) -> ResponseMerger:
-    merger = ResponseMerger()
-    for chunk in chunks:
-        merger.add(chunk)
-    return merger
+    def _add(self, chunks: Iterable[GenerateContentResponse]) -> None:
+        """Merge chunks, of which only the first is kept: most responses are a single one."""
+        for chunk in chunks:
+            if not self._merger.chunks:
+                self._first = chunk
+            self._merger.add(chunk)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["GenerateContentStream"]
 
 _CLOSED = "the stream was closed before its end; what had arrived is in stream.snapshot"
+# Chunks that say nothing and are held until one says something; more would only fill the memory.
+_MAX_EMPTY = 1000
+
 _CLOSED_EARLY = "the stream was closed before its first chunk arrived"
 _CANCELLED = (
     "the stream was closed because the task that waited for its next chunk was cancelled, as"
@@ -119,12 +122,12 @@ class GenerateContentStream:
             if chunk is None:
                 self._waiting = True
                 chunk = await self._next()
+            self._merger.add(chunk)
         except BaseException as error:
             self._leave(error)
             raise
         finally:
             self._waiting = False
-        self._merger.add(chunk)
         return chunk
 
     async def open(self) -> None:
@@ -205,10 +208,10 @@ class GenerateContentStream:
                 return None
             if self._bounded:
                 self._attempts.check_total()
+            self._merger.add(chunk)
         except BaseException as error:
             self._leave(error)
             raise
-        self._merger.add(chunk)
         return chunk
 
     @property
@@ -256,7 +259,7 @@ class GenerateContentStream:
         response = self._opened()
         empty: list[GenerateContentResponse] = []
         try:
-            while is_empty(chunk := await self._read(response)):
+            while is_empty(chunk := await self._read(response)) and len(empty) < _MAX_EMPTY:
                 empty.append(chunk)
         except CometGemError:
             response.close()
@@ -285,9 +288,9 @@ class GenerateContentStream:
         return self._end() if last is None else last
 
     def _end(self) -> NoReturn:
-        if self._merger.finished:
-            raise StopAsyncIteration
-        raise StreamTruncatedError("the stream ended without a finishReason")
+        if missing := self._merger.unfinished:
+            raise StreamTruncatedError(f"the stream ended without {missing}")
+        raise StopAsyncIteration
 
     def _check_usable(self) -> None:
         if self._failure is not None:

@@ -1,29 +1,37 @@
 """Decodes a response body into chunks: the event stream, the JSON in it, and in-band errors.
 
 Bodies outside the protocol are handled, too: a single JSON document or an array of them (a proxy
-dropped ``alt=sse``), a bare JSON error after good events, an HTML page. The content type is only
-a hint; the first bytes decide.
+dropped ``alt=sse``), a bare JSON error after good events, an HTML page, the JSON of another API.
+The content type is only a hint; the first bytes decide.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
-from cometgem.errors import EventTooLargeError, ResponseDecodeError, StreamTruncatedError
-from cometgem.response.codec import decode_chunk, excerpt, is_cut, parse_json
+from cometgem.errors import (
+    APIStatusError,
+    EventTooLargeError,
+    ResponseDecodeError,
+    StreamTruncatedError,
+)
+from cometgem.response.codec import check_values, decode_chunk, excerpt, is_cut, parse_json
 from cometgem.response.failure import event_failure, find_error
 from cometgem.response.sse import MAX_EVENT_SIZE, ServerSentEvent, SSEDecoder
+from cometgem.response.stray import StrayDocuments
+from cometgem.types.response import GenerateContentResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["ChunkDecoder", "is_empty"]
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _PAGE = 1024
+
+_KEYS = frozenset(GenerateContentResponse.__struct_encode_fields__) - {"error"}
 
 
 class ChunkDecoder:
@@ -48,7 +56,11 @@ class ChunkDecoder:
         self._sniffing = True  # until the first byte that is not blank
         self._document: list[bytes] | None = None  # pieces of a body that is not an event stream
         self._document_size = 0
+        self._is_page = False
         self._seen_event = False
+        self._seen_response = False  # an event with at least one key of a response
+        self._foreign: bytes | None = None  # the first event without any
+        self._stray = StrayDocuments()
         self._unknown_seen = 0
 
     def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
@@ -60,7 +72,7 @@ class ChunkDecoder:
         Raises:
             APIStatusError: An error arrived as an event, or as bare JSON after the events.
             ResponseDecodeError: An event is not a response.
-            EventTooLargeError: An event is over the limit.
+            EventTooLargeError: An event is over the limit, or has too many objects and lists.
         """
         if self._sniffing:
             self._sniff(data)
@@ -72,28 +84,32 @@ class ChunkDecoder:
         for event in events:
             if (chunk := self._decode(event)) is not None:
                 yield chunk
-        if self._sse.unknown:
-            self._check_unknown()
+        if self._unknown_seen < len(self._sse.unknown):
+            yield from self._check_unknown()
 
     def close(self) -> Iterator[GenerateContentResponse]:
         """End the body and yield the chunks that were still incomplete.
 
         Raises:
             StreamTruncatedError: The body ended in the middle of a chunk.
-            APIStatusError, ResponseDecodeError, EventTooLargeError: As in ``feed``.
+            ResponseDecodeError: As in ``feed``, or no event has any key of a response.
+            APIStatusError, EventTooLargeError: As in ``feed``.
         """
         if self._document is not None:
             yield from self._read_document(b"".join(self._document))
             return
-        events = self._sse.close()
-        self._seen_event = self._seen_event or bool(events)
-        yield from filter(None, map(self._decode_last, events))
-        self._check_unknown(at_end=True)
+        yield from self._end_events()
+        yield from self._check_unknown()
+        self._check_stray(self._stray.close())
+        if not self._seen_event and (body := b"\n".join(self._sse.unknown).strip(_BLANK)):
+            raise ResponseDecodeError("the body is not an event stream", excerpt=excerpt(body))
+        self._check_foreign()
 
     def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
         """Return the chunk in an event, or None for a keep-alive."""
         data = event.data
         if event.event == "error":
+            check_values(data)
             raise event_failure(find_error(parse_json(data)), data, self._headers)
         try:
             chunk = decode_chunk(data)
@@ -106,10 +122,15 @@ class ChunkDecoder:
         if chunk.error is None and (
             chunk.candidates or chunk.usage_metadata or chunk.prompt_feedback
         ):
+            self._seen_response = True
             return chunk
-        error = find_error(parse_json(data))
-        if error is not None:
+        document = parse_json(data)
+        if (error := find_error(document)) is not None:
             raise event_failure(error, data, self._headers)
+        if isinstance(document, dict) and not _KEYS.isdisjoint(document):
+            self._seen_response = True
+        elif self._foreign is None:
+            self._foreign = data
         return chunk
 
     def _decode_last(self, event: ServerSentEvent) -> GenerateContentResponse | None:
@@ -125,6 +146,7 @@ class ChunkDecoder:
         """Tell a document from an event stream by its first byte that is not blank."""
         if first := data.lstrip(_BLANK)[:1]:
             self._sniffing = False
+            self._is_page = first == b"<"
             if first in b"{[<":
                 self._document = []
 
@@ -132,7 +154,7 @@ class ChunkDecoder:
         pieces = self._document = self._document or []
         pieces.append(data)
         self._document_size += len(data)
-        if self._document_size > _PAGE and pieces[0].lstrip(_BLANK).startswith(b"<"):
+        if self._is_page and self._document_size > _PAGE:
             self._read_page(b"".join(pieces))
         if self._document_size > self._max:
             raise EventTooLargeError(self._document_size, self._max)
@@ -147,11 +169,15 @@ class ChunkDecoder:
             self._read_page(body)
         if body.startswith(b"{"):
             self.single = True
-            yield from filter(None, [self._decode_last(ServerSentEvent(body))])
+            chunk = self._decode_last(ServerSentEvent(body))
+            self._check_foreign()
+            yield from filter(None, [chunk])
         else:
             yield from self._read_array(body)
+            self._check_foreign()
 
     def _read_array(self, body: bytes) -> Iterator[GenerateContentResponse]:
+        check_values(body)
         text = body.decode("utf-8", "replace")
         read = json.JSONDecoder(strict=False).raw_decode
         at = 1
@@ -159,25 +185,57 @@ class ChunkDecoder:
             try:
                 _, end = read(text, at)
             except (ValueError, RecursionError) as error:
+                if isinstance(error, RecursionError):
+                    cut = not text.endswith("]")
+                else:
+                    cut = is_cut(text[at:].encode())
+                if not cut:
+                    raise ResponseDecodeError(
+                        "the server sent something that is not JSON", excerpt=excerpt(body)
+                    ) from None
                 raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
             chunk = self._decode(ServerSentEvent(text[at:end].encode()))
             if chunk is not None:
                 yield chunk
             at = end
+        if text[at + 1 :].strip() and not self._seen_response:
+            raise ResponseDecodeError(
+                "the server sent something that is not JSON", excerpt=excerpt(body)
+            )
 
-    def _check_unknown(self, *, at_end: bool = False) -> None:
-        """Raise a bare JSON error that a proxy wrote between or after the events."""
-        unknown = self._sse.unknown
-        if len(unknown) == self._unknown_seen and not at_end:
-            return
-        self._unknown_seen = len(unknown)
-        starts = (at for at, line in enumerate(unknown) if line.startswith((b"{", b"[")))
-        if (start := next(starts, None)) is not None and unknown[-1].rstrip()[-1:] in b"}]":
-            body = b"\n".join(unknown[start:])
-            if (error := find_error(parse_json(body))) is not None:
-                raise event_failure(error, body, self._headers)
-        if at_end and not self._seen_event and (body := b"\n".join(unknown).strip(_BLANK)):
-            raise ResponseDecodeError("the body is not an event stream", excerpt=excerpt(body))
+    def _end_events(self) -> Iterator[GenerateContentResponse]:
+        """Yield the chunk of an event without its blank line, if there is one."""
+        events = self._sse.close()
+        self._seen_event = self._seen_event or bool(events)
+        yield from filter(None, map(self._decode_last, events))
+
+    def _check_unknown(self) -> Iterator[GenerateContentResponse]:
+        """Raise a bare JSON error that a proxy wrote between or after the events.
+
+        A chunk before it of which only the blank line is missing is yielded first.
+        """
+        new = self._sse.unknown[self._unknown_seen :]
+        self._unknown_seen += len(new)
+        for line in new:
+            try:
+                self._check_stray(self._stray.add(line))
+            except APIStatusError:
+                with contextlib.suppress(ResponseDecodeError, StreamTruncatedError):
+                    yield from self._end_events()
+                raise
+
+    def _check_stray(self, documents: Iterator[bytes]) -> None:
+        for document in documents:
+            if (error := find_error(parse_json(document))) is not None:
+                raise event_failure(error, document, self._headers)
+
+    def _check_foreign(self) -> None:
+        """Raise an error if all that came was JSON of something else, such as another API."""
+        if self._foreign is not None and not self._seen_response:
+            raise ResponseDecodeError(
+                "the server sent JSON that is not a generateContent response",
+                excerpt=excerpt(self._foreign),
+            )
 
 
 def is_empty(chunk: GenerateContentResponse) -> bool:

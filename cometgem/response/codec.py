@@ -11,17 +11,34 @@ import re
 
 import msgspec
 
-from cometgem.errors import ResponseDecodeError
+from cometgem.errors import EventTooLargeError, ResponseDecodeError
 from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["EXCERPT", "decode_chunk", "excerpt", "is_cut", "parse_json"]
+__all__ = [
+    "EXCERPT",
+    "check_values",
+    "decode_chunk",
+    "excerpt",
+    "is_cut",
+    "is_within",
+    "parse_json",
+]
 
 EXCERPT = 200
 
+# An empty object of 3 bytes becomes a struct of up to 250. More than this many objects and lists
+# in one event must have this many bytes each; no model's answer comes close.
+MAX_VALUES = 100_000
+_BYTES_PER_VALUE = 32
+_SHORTEST_VALUE = len(b"{},")
+_WINDOW = 4096
+
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
 
-# The longest token of JSON; the parser reports a cut one at its beginning.
-_LONGEST_TOKEN = len(r"\u00e9")
+# What may be left of a token that was cut; the parser reports it at its beginning, but a number
+# at the first character that it could not use.
+_CUT_TOKEN = re.compile(r"t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|")
+_LONGEST_ESCAPE = len(r"\u00e9")
 
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -32,13 +49,50 @@ def decode_chunk(data: bytes) -> GenerateContentResponse:
 
     Raises:
         ResponseDecodeError: It is not JSON, or it cannot be repaired to the expected shape.
+        EventTooLargeError: It has too many objects and lists for its size.
     """
+    if len(data) > MAX_VALUES * _SHORTEST_VALUE:
+        check_values(data)
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         chunk = _decode_leniently(data)
     chunk.__dict__["raw"] = data
     return chunk
+
+
+def check_values(data: bytes) -> None:
+    """Refuse JSON that would take many times its size in memory.
+
+    It may have 100,000 objects and lists, and one more for every 32 bytes. One search for commas
+    skips the long strings of images, so the cost of these is a hundredth of decoding them.
+
+    Raises:
+        EventTooLargeError: It has more.
+    """
+    limit = MAX_VALUES + len(data) // _BYTES_PER_VALUE
+    values = at = 0
+    while (at := data.find(b",", at)) >= 0:
+        end = at + _WINDOW
+        values += data.count(b"{", at, end) + data.count(b"[", at, end)
+        at = end
+    if values > limit:
+        raise EventTooLargeError(values, limit, counted="objects and lists")
+
+
+def is_within(value: object, depth: int) -> bool:
+    """Whether lists and objects are nested at most this deep."""
+    level = [value] if value and isinstance(value, (dict, list)) else []
+    for _ in range(depth):
+        if not level:
+            break
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if item and isinstance(item, (dict, list))
+        ]
+    return not level
 
 
 def parse_json(data: bytes) -> object:
@@ -59,8 +113,10 @@ def is_cut(data: bytes) -> bool:
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:
-        return error.msg.startswith("Unterminated") or error.pos >= len(text) - _LONGEST_TOKEN
-    except RecursionError:
+        if error.msg.startswith("Invalid \\u"):
+            return error.pos >= len(text) - _LONGEST_ESCAPE
+        return error.msg.startswith("Unterminated") or bool(_CUT_TOKEN.fullmatch(text, error.pos))
+    except (ValueError, RecursionError):  # an integer of too many digits, or nested too deep
         pass
     return False
 

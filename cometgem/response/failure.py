@@ -2,11 +2,12 @@
 
 Reads every known shape: Google's ``{"error": {code, message, status, details}}`` (also
 as a list of one), the gateway's ``{"error": {message, type, param, code}}``, the bare
-``{"code", "message"}``, HTML, text and nothing.
+``{"code", "message"}``, ``{"errors": [{message}]}``, HTML, text and nothing.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -22,7 +23,7 @@ from cometgem.errors import (
     RateLimitError,
     ServerError,
 )
-from cometgem.response.codec import parse_json
+from cometgem.response.codec import is_within, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,12 @@ _GATEWAY_STATUS = {
 _REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
 # Bounded, so that a hostile body cannot make the search slow.
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
-_SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*")
+_SECONDS = re.compile(r"\d+(?:\.\d+)?")
+
+# Longer than any date in a header; the standard library needs quadratic time to refuse a long one.
+_LONGEST_DATE = 100
+
+_NANO = 1e-9
 
 
 def status_failure(
@@ -110,12 +116,17 @@ def find_error(document: object) -> dict[str, Any] | None:
     if not isinstance(document, dict):
         return None
     match document.get("error"):
-        case dict() as error:
+        case dict() as error if any(error.values()):
             return error
+        case dict():
+            pass  # such as {"code": 0}
         case str() as message if message:
             return {**document, "message": message}
         case other if other:  # true or a number: the message is in the keys beside it
             return document
+    match document.get("errors"):
+        case [{"message": str(message)} as error, *_] if message:
+            return dict(error)
     bare = isinstance(document.get("message"), str) and "code" in document
     return document if bare else None
 
@@ -138,7 +149,7 @@ def _failure(
     details = [
         item
         for item in _list(error.get("details"))
-        if isinstance(item, dict) and _is_within(item, _MAX_DEPTH)
+        if isinstance(item, dict) and is_within(item, _MAX_DEPTH)
     ]
     quoted = _REQUEST_ID.search(message)
     default = ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError
@@ -185,7 +196,7 @@ def _retry_after(
 def _header_seconds(header: str, now: float | None) -> float | None:
     """RFC 9110 10.2.3: delay-seconds, or an HTTP date."""
     seconds = _duration(header)
-    if seconds is not None or now is None:
+    if seconds is not None or now is None or len(header) > _LONGEST_DATE:
         return seconds
     try:
         date = parsedate_to_datetime(header)
@@ -195,9 +206,27 @@ def _header_seconds(header: str, now: float | None) -> float | None:
         return None
 
 
-def _duration(text: object) -> float | None:
-    match = _SECONDS.fullmatch(text) if isinstance(text, str) else None
-    return float(match[1]) if match else None
+def _duration(value: object) -> float | None:
+    """Return the seconds in "3.5s", "3.5", 3.5 or {"seconds": 3, "nanos": 500000000}, or None."""
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            return _seconds(value)
+        case str():
+            text = value.strip().removesuffix("s").rstrip()
+            return float(text) if _SECONDS.fullmatch(text) else None
+        case dict() if "seconds" in value or "nanos" in value:
+            whole, nanos = _duration(value.get("seconds", 0)), _duration(value.get("nanos", 0))
+            return None if whole is None or nanos is None else whole + nanos * _NANO
+    return None
+
+
+def _seconds(number: float) -> float | None:
+    try:
+        return float(number) if number >= 0 else None  # NaN is not
+    except OverflowError:
+        return math.inf
 
 
 def _describe(status: int, body: bytes) -> str:
@@ -223,9 +252,3 @@ def _text(value: object) -> str | None:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _is_within(value: object, depth: int) -> bool:
-    """Whether lists and objects are nested at most this deep."""
-    items = value.values() if isinstance(value, dict) else _list(value)
-    return not items or (depth > 0 and all(_is_within(item, depth - 1) for item in items))

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from cometgem.response.merge_calls import CallMerger
-from cometgem.response.merge_grounding import merge_grounding
+from cometgem.errors import EventTooLargeError, ResponseDecodeError
+from cometgem.response.codec import excerpt, is_within
+from cometgem.response.merge_calls import CallMerger, OpenCalls
+from cometgem.response.merge_grounding import GroundingMerger
 from cometgem.types.content import Content, Part
 from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
 from cometgem.types.response import (
@@ -40,6 +42,17 @@ _USAGES_AT_ONCE = 64
 
 _NO_GROUNDING = GroundingMetadata()
 
+# The API allows 8. Each one costs about a kilobyte, more than any other value of its length.
+MAX_CANDIDATES = 1000
+
+# Deeper values end in a RecursionError: Python's limit is 1,000, and some of what walks through a
+# value takes two calls for each level.
+MAX_DEPTH = 490
+
+# The model has not finished, although the server says something.
+_NOT_FINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
+_NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
+
 
 class ResponseMerger:
     """Merges the chunks of one stream.
@@ -60,19 +73,38 @@ class ResponseMerger:
 
     @property
     def finished(self) -> bool:
-        """Whether a finishReason or blockReason has arrived; more chunks may still follow."""
-        if self._feedback is not None and self._feedback.block_reason:
-            return True
-        return any(candidate.finish_reason for candidate in self._candidates.values())
+        """Whether each candidate has a finishReason, or there is a blockReason.
+
+        More chunks may still follow.
+        """
+        return not self.unfinished
+
+    @property
+    def unfinished(self) -> str:
+        """What is missing if the stream ends now, as in "without a finishReason"; "" if nothing."""
+        if self._feedback is not None and self._feedback.block_reason not in _NOT_BLOCKED:
+            return ""
+        cut = [at for at, one in self._candidates.items() if one.finish_reason in _NOT_FINISHED]
+        if not self._candidates or cut == [0] == list(self._candidates):
+            return "a finishReason"
+        if not cut:
+            return ""
+        return f"a finishReason for candidate {min(cut)}"
 
     def add(self, chunk: GenerateContentResponse) -> None:
-        """Add the next chunk of the stream."""
-        self.chunks += 1
+        """Add the next chunk of the stream.
+
+        Raises:
+            EventTooLargeError: There are more than 1,000 candidates.
+            ResponseDecodeError: The arguments of a call, or the like, are nested more than 490
+                levels deep.
+        """
         for candidate in chunk.candidates:
             merger = self._candidates.get(candidate.index)
             if merger is None:
-                merger = self._candidates[candidate.index] = _CandidateMerger(candidate.index)
+                merger = self._add_candidate(candidate.index)
             merger.add(candidate)
+        self.chunks += 1
         if chunk.usage_metadata is not None:
             self._usages.append(chunk.usage_metadata)
             if len(self._usages) > _USAGES_AT_ONCE:
@@ -99,6 +131,12 @@ class ResponseMerger:
             model_status=self._model_status,
         )
 
+    def _add_candidate(self, index: int) -> _CandidateMerger:
+        if len(self._candidates) == MAX_CANDIDATES:
+            raise EventTooLargeError(MAX_CANDIDATES + 1, MAX_CANDIDATES, counted="candidates")
+        merger = self._candidates[index] = _CandidateMerger(index)
+        return merger
+
     def _fold_usages(self) -> None:
         """Merge all usage metadata into one; the last value that is set wins in each field."""
         if len(self._usages) < 2:  # noqa: PLR2004
@@ -118,7 +156,7 @@ class _CandidateMerger:
         self._ratings: dict[str | None, SafetyRating] = {}
         self._citation_sources: dict[bytes, Citation] = {}
         self._citations: dict[bytes, Citation] = {}
-        self._grounding: GroundingMetadata | None = None
+        self._grounding: GroundingMerger | None = None
         self._logprobs: LogprobsResult | None = None
         self._lasts: dict[str, Any] = {}
 
@@ -130,7 +168,9 @@ class _CandidateMerger:
                 self._role = content.role or None
             for part in content.parts:
                 self._parts.add(part)
-        if candidate.finish_reason:
+        if candidate.finish_reason and (
+            self.finish_reason is None or candidate.finish_reason not in _NOT_FINISHED
+        ):
             self.finish_reason = candidate.finish_reason
         self._add_metadata(candidate)
 
@@ -140,8 +180,10 @@ class _CandidateMerger:
         if candidate.citation_metadata is not None:
             _add_new(self._citation_sources, candidate.citation_metadata.citation_sources)
             _add_new(self._citations, candidate.citation_metadata.citations)
-        if candidate.grounding_metadata not in (None, _NO_GROUNDING):
-            self._grounding = merge_grounding(self._grounding, candidate.grounding_metadata)
+        grounding = candidate.grounding_metadata
+        if grounding is not None and grounding != _NO_GROUNDING:
+            self._grounding = self._grounding or GroundingMerger()
+            self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
         if candidate.avg_logprobs is not None:
@@ -171,7 +213,7 @@ class _CandidateMerger:
             )
             if cited
             else None,
-            grounding_metadata=self._grounding,
+            grounding_metadata=self._grounding.metadata() if self._grounding else None,
             logprobs_result=self._logprobs and _copy_logprobs(self._logprobs),
             **self._lasts,
         )
@@ -201,7 +243,7 @@ class _PartsMerger:
         self._done: list[Part | CallMerger] = []
         self._text: list[str] = []
         self._thought: bool | None = None
-        self._open_calls: list[CallMerger] = []
+        self._open_calls: OpenCalls | None = None
 
     def add(self, part: Part) -> None:
         text = part.text
@@ -213,9 +255,11 @@ class _PartsMerger:
             self._text.append(text)
             self._thought = part.thought
         elif part.function_call is not None:
+            _check_depth(part)
             self._close_text()
             self._add_call(part, part.function_call)
         elif part != Part(thought=part.thought):
+            _check_depth(part)
             self._close_text()
             self._done.append(part)
 
@@ -233,18 +277,10 @@ class _PartsMerger:
             self._text = []
 
     def _add_call(self, part: Part, call: FunctionCall) -> None:
-        for merger in reversed(self._open_calls):
-            if merger.continues(call):
-                merger.add(part, call)
-                break
-        else:
-            if not CallMerger.begins(call):
-                self._done.append(part)
-                return
-            merger = CallMerger(part, call)
-            self._done.append(merger)
-            self._open_calls.append(merger)
-        self._open_calls = [merger for merger in self._open_calls if merger.open]
+        self._open_calls = self._open_calls or OpenCalls()
+        begun = self._open_calls.add(part, call)
+        if begun is not None:
+            self._done.append(begun)
 
 
 def _overlay(under: _S, over: _S) -> _S:
@@ -271,3 +307,16 @@ def _copy_logprobs(logprobs: LogprobsResult) -> LogprobsResult:
         chosen_candidates=list(logprobs.chosen_candidates),
         top_candidates=list(logprobs.top_candidates),
     )
+
+
+def _check_depth(part: Part) -> None:
+    """Refuse JSON that is nested too deep to be copied, pickled or sent back."""
+    values = [part.part_metadata]
+    values += [call.args for call in (part.function_call, part.tool_call) if call]
+    values += [result.response for result in (part.function_response, part.tool_response) if result]
+    for value in values:
+        if not is_within(value, MAX_DEPTH):
+            raise ResponseDecodeError(
+                f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
+                excerpt=excerpt(encode(part)),
+            )

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from cometgem.types.content import FunctionCall, Part, PartialArg
 
-__all__ = ["CallMerger"]
+__all__ = ["CallMerger", "OpenCalls"]
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
@@ -26,10 +26,18 @@ _MAX_STEPS = 64
 
 
 class CallMerger:
-    """An incomplete call; ``open`` until the piece without ``willContinue`` has arrived."""
+    """An incomplete call.
+
+    Attributes:
+        open: Whether the piece without ``willContinue`` is still to come.
+        name: The function's name.
+        id: The id of the call, or None as long as no piece had one.
+    """
 
     def __init__(self, part: Part, call: FunctionCall) -> None:
         self.open: bool = True
+        self.name: str = call.name
+        self.id: str | None = None
         self._part = part
         self._call = call
         self._args: dict[Any, Any] = {}
@@ -40,12 +48,6 @@ class CallMerger:
         """Whether more pieces may follow this one."""
         return bool(call.will_continue or call.partial_args)
 
-    def continues(self, call: FunctionCall) -> bool:
-        """Whether a later call is another piece of this one."""
-        if call.id and self._call.id:
-            return call.id == self._call.id
-        return not call.name or (call.name == self._call.name and not call.args)
-
     def add(self, part: Part, call: FunctionCall) -> None:
         """Add the next piece; the first signature and id are kept."""
         self._args |= _editable(call.args)
@@ -54,13 +56,14 @@ class CallMerger:
         self._part = replace(
             self._part, thought_signature=self._part.thought_signature or part.thought_signature
         )
-        self._call = replace(self._call, id=self._call.id or call.id)
+        self.id = self.id or call.id
         self.open = bool(call.will_continue)
 
     def part(self) -> Part:
         """Return the call so far; ``will_continue`` is set if it is incomplete."""
         call = replace(
             self._call,
+            id=self.id,
             args=_plain(self._args),
             partial_args=[],
             will_continue=True if self.open else None,
@@ -90,6 +93,67 @@ class CallMerger:
             node[last] = None
         else:  # the start of a string without text yet, or the end of a value
             node.setdefault(last, "")
+
+
+class OpenCalls:
+    """The calls of which more pieces may follow.
+
+    The call that a piece continues is found in constant time, however many are open.
+    """
+
+    def __init__(self) -> None:
+        # Each call is filed under all that a piece may refer to it by, in the order of the calls.
+        # One that no longer belongs there is dropped when it is met.
+        self._filed: dict[tuple[str, str], list[tuple[int, CallMerger]]] = {}
+        self._count = 0
+
+    def add(self, part: Part, call: FunctionCall) -> CallMerger | Part | None:
+        """Merge a call that is a piece of an open one, or open it if more pieces may follow.
+
+        Returns:
+            None for a piece; otherwise the opened call, or the part if the call is complete.
+        """
+        if (found := self._find(call)) is not None:
+            place, merger = found
+            had_id = merger.id
+            merger.add(part, call)
+            if merger.id != had_id:
+                self._file(("id", merger.id or ""), place, merger)
+            return None
+        if not CallMerger.begins(call):
+            return part
+        merger = CallMerger(part, call)
+        if merger.open:
+            self._count += 1
+            keys = {("open", ""), ("open", merger.name)}
+            keys |= {("id", merger.id)} if merger.id else {("no id", ""), ("no id", merger.name)}
+            for key in keys:
+                self._file(key, self._count, merger)
+        return merger
+
+    def _find(self, call: FunctionCall) -> tuple[int, CallMerger] | None:
+        """Return the latest open call that a later call is a piece of, and its place.
+
+        Ids decide if both have one. Otherwise a piece has no name, or the same name and no
+        arguments.
+        """
+        by_id = [self._latest(("id", call.id))] if call.id else []
+        by_name = []
+        if not call.name or not call.args:
+            by_name = [self._latest(("no id" if call.id else "open", call.name))]
+        return max(filter(None, [*by_id, *by_name]), default=None)
+
+    def _latest(self, key: tuple[str, str]) -> tuple[int, CallMerger] | None:
+        filed = self._filed.get(key, [])
+        while filed:
+            _, merger = filed[-1]
+            if merger.open and not (key[0] == "no id" and merger.id):
+                return filed[-1]
+            filed.pop()
+        return None
+
+    def _file(self, key: tuple[str, str], place: int, merger: CallMerger) -> None:
+        self._filed.setdefault(key, []).append((place, merger))
 
 
 class _Items(dict[int, Any]):

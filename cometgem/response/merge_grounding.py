@@ -10,32 +10,57 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-if TYPE_CHECKING:
-    from cometgem.types.grounding import GroundingMetadata, GroundingSupport
+from cometgem.types.grounding import GroundingMetadata
 
-__all__ = ["merge_grounding"]
+if TYPE_CHECKING:
+    from cometgem.types.grounding import GroundingChunk, GroundingSupport
+
+__all__ = ["GroundingMerger"]
 
 _T = TypeVar("_T")
 
 
-def merge_grounding(old: GroundingMetadata | None, new: GroundingMetadata) -> GroundingMetadata:
-    """Return both merged; neither is changed.
+class GroundingMerger:
+    """The grounding metadata of one candidate. What was added is not changed.
 
     In each field, the last value that is not empty wins. Chunks and supports are replaced if the
     old ones are a prefix of the new; otherwise the new ones are appended with shifted indices.
     """
-    if old is None:
-        return new
-    repeated = _starts_with(new.grounding_chunks, old.grounding_chunks)
-    shift = 0 if repeated or not new.grounding_chunks else len(old.grounding_chunks)
-    chunks = new.grounding_chunks if repeated else old.grounding_chunks + new.grounding_chunks
-    if not shift and _starts_with(new.grounding_supports, old.grounding_supports):
-        supports = new.grounding_supports
-    else:
-        supports = old.grounding_supports + _shift(new.grounding_supports, shift)
-    fields = {name: getattr(new, name) for name in new.__struct_fields__}
-    fields |= {"grounding_chunks": chunks, "grounding_supports": supports}
-    return replace(old, **{name: value for name, value in fields.items() if not _is_empty(value)})
+
+    def __init__(self) -> None:
+        self._lasts: GroundingMetadata | None = None
+        # Extended in place, since a copy per chunk would make the total cost quadratic.
+        self._chunks: list[GroundingChunk] = []
+        self._supports: list[GroundingSupport] = []
+
+    def add(self, new: GroundingMetadata) -> None:
+        """Add the metadata of the next chunk."""
+        chunks, supports = new.grounding_chunks, new.grounding_supports
+        repeated = _starts_with(chunks, self._chunks)
+        shift = 0 if repeated or not chunks else len(self._chunks)
+        if repeated:
+            self._chunks = list(chunks)
+        else:
+            self._chunks += chunks
+        if not shift and _starts_with(supports, self._supports):
+            self._supports = list(supports)
+        else:
+            self._supports += _shift(supports, shift)
+        if self._lasts is None:
+            self._lasts = new
+            return
+        fields = ((name, getattr(new, name)) for name in new.__struct_fields__)
+        self._lasts = replace(
+            self._lasts, **{name: value for name, value in fields if not _is_empty(value)}
+        )
+
+    def metadata(self) -> GroundingMetadata:
+        """Return all so far; later chunks do not change it."""
+        return replace(
+            self._lasts or GroundingMetadata(),
+            grounding_chunks=list(self._chunks),
+            grounding_supports=list(self._supports),
+        )
 
 
 def _is_empty(value: object) -> bool:

@@ -73,6 +73,13 @@ GOOD: dict[str, tuple[bytes, list[str]]] = {
     "a raw NUL": (data("a\x00b"), ["a\x00b"]),
     "UTF-8": (data("\u00e9\u20ac\U0001f600"), ["\u00e9\u20ac\U0001f600"]),
     "the word error": (data(r"\"error\"") + data("error"), ['"error"', "error"]),
+    **{
+        f"error: {nothing} beside a chunk": (
+            b'data: {"error":%b,' % nothing.encode() + chunk("a")[1:] + b"\n\n",
+            ["a"],
+        )
+        for nothing in ("{}", "[]", '""', "false", "0", '{"code":0,"message":""}')
+    },
     "error in a call": (
         b'data:{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"error":{}}}}]}}]}\n\n',
         [""],
@@ -86,6 +93,11 @@ GOOD: dict[str, tuple[bytes, list[str]]] = {
     "an array with gaps": (b"[null," + chunk("\u00e9") + b',{"candidates":null}]', ["\u00e9", ""]),
     "an array without its end": (b"[" + chunk("a") + b",", ["a"]),
     "an empty array": (b"[]", []),
+    "a foreign event among others": (b'data: {"type":"ping"}\n\n' + data("a"), ["", "a"]),
+    "a foreign item among others": (b'[{"type":"ping"},' + chunk("a") + b"]", ["", "a"]),
+    "ids alone": (b'data: {"responseId":"r"}\n\ndata: {"modelVersion":"m"}\n\n', ["", ""]),
+    "an id as a body": (b'{"responseId":"r"}', [""]),
+    "no candidates as a body": (b'{"candidates":[]}', [""]),
 }
 
 
@@ -148,6 +160,10 @@ ERRORS: dict[str, tuple[Any, int, str | None]] = {
     ),
     "error in a chunk": (json.loads(chunk("x")) | {"error": {"message": "m"}}, 500, None),
     "no wrapper": ({"code": None, "message": "m"}, 500, None),
+    "a type beside it": ({"type": "error", "error": {"type": "t", "message": "m"}}, 500, None),
+    "a list of errors": ({"errors": [{"message": "m"}, {"message": "n"}]}, 500, None),
+    "a list of errors with a code": ({"errors": [{"message": "m", "code": 429}]}, 429, "429"),
+    "nothing beside a list of errors": ({"error": {}, "errors": [{"message": "m"}]}, 500, None),
     "no wrapper, a code": (
         {"message": "m", "code": "insufficient_user_quota"},
         403,
@@ -169,6 +185,13 @@ def written(error: Any, form: str) -> bytes:
         "bare after events": data("a", "b") + compact + b"\n",
         "bare, indented": data("a", "b") + pretty,
         "bare, CRLF": (data("a", "b") + pretty + b"\n").replace(b"\n", b"\r\n"),
+        "bare, all lines indented": data("a", "b") + b"  " + pretty.replace(b"\n", b"\n\t"),
+        "bare on one line, indented": data("a", "b") + b" \t" + compact + b"\n",
+        "bare, then text": data("a", "b") + compact + b"\nbye\n",
+        "bare, after text": data("a", "b") + b"bye\n" + pretty + b"\n",
+        "bare, after [DONE]": data("a", "b") + b"[DONE]\n" + pretty + b"\n",
+        "bare, after other JSON": data("a", "b") + b'{}\n{"oops\n' + compact + b"\n",
+        "bare, without a blank line before it": data("a", "b")[:-1] + pretty + b"\n",
         "bare, then [DONE]": data("a", "b") + pretty + b"\n\ndata: [DONE]\n\n",
         "in an array": b"[" + chunk("a") + b"," + chunk("b") + b",\n" + compact + b"]",
         "the body": pretty,
@@ -180,7 +203,9 @@ def written(error: Any, form: str) -> bytes:
 
 FORMS = ["an event", "an event, then others", "an event of many lines", "an event of type error"]
 FORMS += ["the last event", "bare after events", "bare, indented", "bare, CRLF"]
-FORMS += ["bare, then [DONE]", "in an array"]
+FORMS += ["bare, then [DONE]", "in an array", "bare, all lines indented"]
+FORMS += ["bare on one line, indented", "bare, then text", "bare, after text"]
+FORMS += ["bare, after [DONE]", "bare, after other JSON", "bare, without a blank line before it"]
 ALONE = ["the body", "the body, after blanks", "the only event", "bare after a comment"]
 
 
@@ -223,7 +248,15 @@ def test_an_event_of_type_error_is_always_an_error(word: str) -> None:
 PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>\n"
 TEXT = "upstream connect error: reset before headers"
 
+CALL_ARGS = (
+    b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":%b}}}]}}]}'
+)
+
 BOX = b'{"candidates":[1]}'
+
+_ARRAY = (b"[" + chunk("a") + b", oops]").decode()
+LONG_INT = CALL_ARGS % (b"1" * 5000)
+LONG_INT_ITEM = b"[" + LONG_INT + b"]"
 
 # Bodies outside the protocol: the texts before the error, and its excerpt.
 UNREADABLE: dict[str, tuple[bytes, list[str], str]] = {
@@ -238,6 +271,16 @@ UNREADABLE: dict[str, tuple[bytes, list[str], str]] = {
     "an event of a wrong shape": (b"data: " + BOX + b"\n\n" + data("b"), [], BOX.decode()),
     "the last event of a wrong shape": (data("a") + b"data: " + BOX, ["a"], BOX.decode()),
     "a body of a wrong shape": (BOX, [], BOX.decode()),
+    "text in a bracket": (b"[oops]", [], "[oops]"),
+    "a log line": (b"[INFO] no upstream\n", [], "[INFO] no upstream"),
+    "a log line with a number": (b"[12] no upstream\n", [], "12"),
+    "a log line with a null": (b"[null] no upstream", [], "[null] no upstream"),
+    "an empty bracket": (b"[] no upstream", [], "[] no upstream"),
+    "an array with a mistake": (b"[" + chunk("a") + b", oops]", ["a"], _ARRAY),
+    "an array of text": (b'["oops"]', [], '"oops"'),
+    "an array with a long integer": (LONG_INT_ITEM, [], LONG_INT_ITEM[:200].decode()),
+    "a long integer as an event": (b"data: " + LONG_INT + b"\n\n", [], LONG_INT[:200].decode()),
+    "a long integer as a body": (LONG_INT, [], LONG_INT[:200].decode()),
     "an item of a wrong shape": (b"[" + chunk("a") + b",[1]]", ["a"], "[1]"),
 }
 
@@ -245,11 +288,43 @@ UNREADABLE: dict[str, tuple[bytes, list[str], str]] = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_bodies_that_are_not_a_stream(name: str) -> None:
     body, texts, excerpt = UNREADABLE[name]
-    for pieces in cuts(body):
+    for pieces in cuts(body, at_most=200):
         got, raised = read(pieces)
         assert got == texts, pieces
         assert isinstance(raised, ResponseDecodeError)
         assert raised.excerpt == excerpt
+
+
+FOREIGN: dict[str, bytes] = {
+    "a gateway's message": b'{"message": "Forbidden"}',
+    "a detail": b'{"detail": [{"loc": ["body"], "msg": "field required"}]}',
+    "errors without a message": b'{"errors": ["no"]}',
+    "an object": b'{"this": ["is", "not", "it"]}',
+    "an empty object": b"{}",
+    "an empty error": b'{"error": {}}',
+    "a completion": b'{"id":"c","object":"chat.completion","choices":[{"message":{}}],"usage":{}}',
+    "an envelope": b'{"response": {"candidates": []}}',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_json_is_not_a_response(name: str) -> None:
+    document = FOREIGN[name]
+    for body in (document, b"[" + document + b"]", b"data: " + document + b"\n\n"):
+        for pieces in cuts(body):
+            texts, raised = read(pieces)
+            assert texts == ([] if body is document else [""])
+            assert isinstance(raised, ResponseDecodeError)
+            assert raised.message == "the server sent JSON that is not a generateContent response"
+            assert raised.excerpt == document.decode()
+
+
+def test_the_stream_of_another_api_is_not_a_truncated_stream() -> None:
+    delta = b'data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"a"}}]}\n\n'
+    texts, raised = read([delta * 3 + b"data: [DONE]\n\n"])
+    assert texts == ["", "", ""]
+    assert isinstance(raised, ResponseDecodeError)
+    assert raised.excerpt == delta[6:-2].decode()
 
 
 # Bodies cut off at their end: the texts before the cut.

@@ -4,12 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import pytest
 from response.merging import JSON, candidate, merged, text
 
 from cometgem.response.codec import decode_chunk
 from cometgem.response.merge import ResponseMerger
+from cometgem.response.merge_grounding import GroundingMerger
 from cometgem.types import GenerateContentResponse
 from cometgem.types.wire import encode
 
@@ -208,6 +210,63 @@ PIECE = (
     b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","willContinue":true,'
     b'"partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"x","willContinue":true}]}}]}}]}'
 )
+
+
+# Each the body of chunk number %d, or one to repeat.
+OPEN_CALL = (
+    '{"candidates":[{"content":{"parts":[{"functionCall":'
+    '{"name":"f%d","id":"%d","willContinue":true}}]}}]}'
+)
+OPEN_CALL_WITHOUT_ID = (
+    '{"candidates":[{"content":{"parts":[{"functionCall":'
+    '{"name":"f%d","args":{"a":%d},"willContinue":true}}]}}]}'
+)
+GROUNDING = (
+    '{"candidates":[{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"%d"}}],'
+    '"groundingSupports":[{"segment":{"text":"%d"},"groundingChunkIndices":[0]}]}}]}'
+)
+SIGNED_TEXT = (
+    '{"candidates":[{"content":{"parts":[{"text":"%d"},{"text":"","thoughtSignature":"%d"}]}}]}'
+)
+
+
+@pytest.mark.parametrize("template", [OPEN_CALL, OPEN_CALL_WITHOUT_ID, GROUNDING, SIGNED_TEXT])
+def test_the_cost_of_what_accumulates_is_linear(template: str) -> None:
+    short, long = (
+        [decode_chunk((template % (at, at)).encode()) for at in range(n)] for n in (500, 1000)
+    )
+    few = calls(lambda: merge(short))
+    assert calls(lambda: merge(long)) <= 2.1 * few
+
+
+def test_appended_grounding_is_not_copied_for_each_chunk() -> None:
+    """Copying a list is a single call, so calls do not show it."""
+    merger = GroundingMerger()
+    pieces = [
+        decode_chunk((GROUNDING % (at, at)).encode()).candidates[0].grounding_metadata
+        for at in range(4000)
+    ]
+    lists = []
+    for piece in pieces:
+        assert piece is not None
+        merger.add(piece)
+        lists.append(merger._chunks)  # noqa: SLF001
+    assert all(one is lists[-1] for one in lists)
+    assert len(merger.metadata().grounding_chunks) == 4000
+
+
+def test_pieces_find_their_call_among_many() -> None:
+    def call(**fields: Any) -> dict[str, Any]:
+        return {"candidates": [{"content": {"parts": [{"functionCall": fields}]}}]}
+
+    count = 300
+    bodies = [call(name="g", args={"n": at}, willContinue=True) for at in range(count)]
+    bodies += [call(name="f", id=str(at), willContinue=True) for at in range(count)]
+    bodies += [call(name="", id=str(at), args={"a": at}) for at in range(count) if at % 2]
+    response = merge([decode_chunk(json.dumps(body).encode()) for body in bodies])
+    for at, one in enumerate(response.function_calls[count:]):
+        assert (one.id, one.args) == (str(at), {"a": at} if at % 2 else {})
+        assert one.will_continue is (None if at % 2 else True)
 
 
 @pytest.mark.parametrize("body", [TEXT, RICH, PIECE], ids=["text", "rich", "piece"])

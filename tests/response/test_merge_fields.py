@@ -40,6 +40,18 @@ FIELDS: dict[str, tuple[list[JSON], JSON]] = {
         {"finishReason": "RECITATION"},
     ),
     "an empty finishReason": ([STOP, {"finishReason": ""}], STOP),
+    "an unspecified finishReason": (
+        [{"finishReason": "FINISH_REASON_UNSPECIFIED"}],
+        {"finishReason": "FINISH_REASON_UNSPECIFIED"},
+    ),
+    "a finishReason after an unspecified one": (
+        [{"finishReason": "FINISH_REASON_UNSPECIFIED"}, STOP],
+        STOP,
+    ),
+    "a finishReason before an unspecified one": (
+        [STOP, {"finishReason": "FINISH_REASON_UNSPECIFIED"}],
+        STOP,
+    ),
     "an unknown finishReason": ([{"finishReason": "A_NEW_ONE"}], {"finishReason": "A_NEW_ONE"}),
     "the last finishMessage": (
         [{"finishMessage": "a"}, {"finishMessage": "b"}, {}],
@@ -208,6 +220,11 @@ def test_fields_of_the_response(name: str) -> None:
         ({"candidates": [{"content": {"parts": [text("a")]}}]}, False),
         ({"candidates": [{"index": 1, "finishReason": "STOP"}]}, True),
         ({"candidates": [{"finishReason": "A_NEW_ONE"}]}, True),
+        ({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}]}, False),
+        ({"candidates": [{"finishReason": "STOP"}, {"index": 1}]}, False),
+        ({"candidates": [{"finishReason": "STOP"}, {"index": 1, "finishReason": "SAFETY"}]}, True),
+        ({"candidates": [{"index": 1}], "promptFeedback": {"blockReason": "SAFETY"}}, True),
+        ({"promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}}, False),
         ({"promptFeedback": {"safetyRatings": []}}, False),
         ({"promptFeedback": {"blockReason": "SAFETY"}}, True),
     ],
@@ -218,3 +235,21 @@ def test_finished_after_a_finish_or_block_reason(chunk: JSON, finished: bool) ->
     assert merger.finished is finished
     merger.add(GenerateContentResponse())
     assert merger.finished is finished
+
+
+@pytest.mark.parametrize(
+    ("candidates", "missing"),
+    [
+        ([], "a finishReason"),
+        ([{}], "a finishReason"),
+        ([STOP, {"index": 1}], "a finishReason for candidate 1"),
+        ([{}, STOP | {"index": 1}], "a finishReason for candidate 0"),
+        ([STOP, {"index": 2}, {"index": 1}], "a finishReason for candidate 1"),
+        ([STOP, STOP | {"index": 1}], ""),
+    ],
+)
+def test_what_is_missing_at_the_end(candidates: list[JSON], missing: str) -> None:
+    merger = ResponseMerger()
+    for one in candidates:
+        merger.add(decode_chunk(json.dumps({"candidates": [one]}).encode()))
+    assert merger.unfinished == missing

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cometgem.response.merge_grounding import merge_grounding
+from cometgem.response.merge_grounding import GroundingMerger
 from cometgem.types import GroundingMetadata
 from cometgem.types.wire import encode
 
@@ -99,8 +99,8 @@ def test_grounding(name: str) -> None:
     pieces, expected = ROWS[name]
     given = msgspec.convert(pieces, list[GroundingMetadata])
     before = encode(given)
-    merged = None
+    merger = GroundingMerger()
     for metadata in given:
-        merged = merge_grounding(merged, metadata)
-    assert json.loads(encode(merged)) == expected
+        merger.add(metadata)
+    assert json.loads(encode(merger.metadata())) == expected
     assert encode(given) == before, "a piece was changed"
