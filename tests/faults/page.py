@@ -35,6 +35,9 @@ connection and no task is left.
 - **requests**: as the server counts them, with three attempts allowed. After the first chunk was
   handed out, no request is sent again.
 - **connection**: whether it is kept for the next call, or closed at once.
+- **limits**: one event, or a body that is not an event stream, has at most `max_event_size` bytes,
+  100,000 objects and lists and one more for every 32 bytes, and 1,000 candidates; beyond that it is
+  an `EventTooLargeError`. Arguments nested more than 490 levels deep are a `ResponseDecodeError`.
 - **k** is 0, 1 and 7, where nothing else is said.
 """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faults.before import BEFORE
 from faults.error_bodies import ERROR_BODIES
+from faults.foreign import FOREIGN, INCOMPLETE
 from faults.framing import FORMS, FRAMING
 from faults.midstream import ENDINGS, ERRORS, FLOODS
 from faults.statuses import STATUSES
@@ -38,6 +39,8 @@ SECTIONS = [
     Section("The body of a refusal", "a refusal's body:", ERROR_BODIES),
     Section("Good streams, in all their forms", "", FORMS),
     Section("Broken HTTP, and no stream at all", "", FRAMING),
+    Section("JSON that is not the answer", "the body, with status 200:", FOREIGN),
+    Section("Answers that are not complete", "", INCOMPLETE),
     Section("In the middle of a stream", "after k chunks", ENDINGS),
     Section("Errors in the middle of a stream", "an error comes after k chunks:", ERRORS),
     Section("Too much", "", FLOODS),

