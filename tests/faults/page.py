@@ -41,6 +41,10 @@ The columns:
   chunk has been handed out, a request is never repeated.
 - **connection**: whether it is kept for the next call or closed at once.
 
+One event, or a body that is not an event stream, has at most `max_event_size` bytes, 100,000
+objects and lists and one more for every 32 bytes, and 1,000 candidates; beyond that it is an
+`EventTooLargeError`. Arguments nested more than 490 levels deep are a `ResponseDecodeError`.
+
 **k** is the number of valid chunks before the fault: 0, 1 and 7 are tested unless a row says
 otherwise.
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from faults.before import BEFORE
 from faults.error_bodies import ERROR_BODIES
 from faults.error_events import ERROR_EVENTS
+from faults.foreign import FOREIGN, INCOMPLETE
 from faults.forms import FORMS
 from faults.framing import FRAMING
 from faults.midstream import ENDINGS, FLOODS
@@ -40,6 +41,8 @@ SECTIONS = [
     Section("The body of an error response", "an error response arrives and", ERROR_BODIES),
     Section("Valid streams in every form", "", FORMS),
     Section("Broken HTTP, and bodies that are not streams", "", FRAMING),
+    Section("JSON that is not the response", "the status is 200, and the body", FOREIGN),
+    Section("Incomplete responses", "", INCOMPLETE),
     Section("In the middle of a stream", "after k chunks", ENDINGS),
     Section("Errors in the middle of a stream", "an error follows k chunks and", ERROR_EVENTS),
     Section("Too much data", "", FLOODS),
