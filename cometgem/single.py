@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cometgem.errors import (
+    APITimeoutError,
     CometGemError,
     ResponseDecodeError,
+    StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
 )
@@ -42,6 +44,8 @@ class SingleCall:
         try:
             return await self._attempts.run(self._read_response)
         except CometGemError as error:
+            if isinstance(error, (APITimeoutError, StreamError)):
+                error.streamed = False
             self._attempts.describe(error, _merge(self._chunks), self._response)
             raise
 
@@ -60,6 +64,9 @@ class SingleCall:
             with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
                 chunks += decoder.close()
             raise
+        except StreamTruncatedError as error:
+            error.message = "the response ended in the middle of its JSON"
+            raise
         finally:
             response.close()
         return _only_response(chunks, streamed=not decoder.single)
@@ -74,7 +81,7 @@ def _only_response(
         return chunks[0]
     merger = _merge(chunks)
     if streamed and not merger.finished:
-        raise StreamTruncatedError("the stream ended without a finishReason")
+        raise StreamTruncatedError("the response ended without a finishReason")
     return chunks[0] if len(chunks) == 1 else merger.response()
 
 

@@ -130,7 +130,7 @@ def test_every_signature_is_exact(name: str) -> None:
 
 def test_the_clients_constructor() -> None:
     assert str(inspect.signature(Client).replace(return_annotation=None)) == (
-        "(api_key: 'str | None' = None, *,"
+        "(api_key: 'str | Secret | None' = None, *,"
         " base_url: 'str | None' = None,"
         " auth: 'Auth' = 'x-goog-api-key',"
         " timeouts: 'Timeouts' ="
@@ -139,6 +139,7 @@ def test_the_clients_constructor() -> None:
         " headers: 'Mapping[str, str] | None' = None,"
         " session: 'aiohttp.ClientSession | None' = None,"
         " max_event_size: 'int' = 67108864,"
+        " max_connections: 'int | None' = None,"
         " allow_insecure: 'bool' = False)"
         " -> None"
     )
