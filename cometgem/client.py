@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
 from cometgem.conversation.rounds import ConversationItem, ConversationStream, start_conversation
-from cometgem.errors import (
-    CometGemWarning,
-    ConfigurationError,
-)
+from cometgem.errors import ConfigurationError
 from cometgem.http.attempts import Attempts
-from cometgem.http.retry import RetryPolicy
-from cometgem.http.timeouts import Timeouts
-from cometgem.http.transport import Auth, Transport
-from cometgem.options import GenerateOptions
-from cometgem.request.address import Key, check_base_url, check_key
+from cometgem.http.retry import RetryPolicy, check_retry
+from cometgem.http.timeouts import Timeouts, check_timeouts
+from cometgem.http.transport import Auth, Transport, check_session
+from cometgem.options import GenerateOptions, check_call
+from cometgem.request.address import Key, Secret, as_key, check_base_url, check_key
+from cometgem.request.arguments import check_bool, is_integer, shown
 from cometgem.request.build import build_request
 from cometgem.request.functions import as_function_tools
 from cometgem.request.options import check_headers, check_names
@@ -25,6 +22,7 @@ from cometgem.response.sse import MAX_EVENT_SIZE
 from cometgem.single import SingleCall
 from cometgem.stream import GenerateContentStream
 from cometgem.version import __version__
+from cometgem.warn import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +49,8 @@ class Client:
     their number is not limited.
 
     Args:
-        api_key: Defaults to the ``COMETAPI_KEY`` environment variable.
+        api_key: A str, or an object with ``get_secret_value()`` such as pydantic's ``SecretStr``.
+            Defaults to the ``COMETAPI_KEY`` environment variable.
         base_url: Defaults to the ``COMETAPI_BASE_URL`` environment variable, then to
             ``https://api.cometapi.com``. Google's own endpoint works as well, with a Google key.
         auth: The header that carries the key.
@@ -72,7 +71,7 @@ class Client:
 
     def __init__(  # noqa: PLR0913  each is an option of its own
         self,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         *,
         base_url: str | None = None,
         auth: Auth = "x-goog-api-key",
@@ -85,28 +84,33 @@ class Client:
         allow_insecure: bool = False,
     ) -> None:
         # Done first, so that a traceback that prints local variables cannot show the key.
-        api_key = None if api_key is None else Key(api_key)
-        key = _find_key(api_key)
+        given = None if api_key is None else as_key(api_key)
+        api_key = None
+        key = _find_key(given)
         if auth not in ("x-goog-api-key", "bearer"):
             raise ConfigurationError(
-                f"auth={auth!r} is not valid; use 'x-goog-api-key' or 'bearer'"
+                f"auth={shown(auth)} is not valid; use 'x-goog-api-key' or 'bearer'"
             )
-        if max_event_size < 1:
+        if not is_integer(max_event_size) or max_event_size < 1:
             raise ConfigurationError(
-                f"max_event_size={max_event_size} is not valid; use at least 1 byte"
+                f"max_event_size={shown(max_event_size)} is not valid; use an integer of at least"
+                " 1 byte"
             )
-        if session is not None and not session.auto_decompress:
+        check_session(session)
+        if max_connections is not None and (not is_integer(max_connections) or max_connections < 1):
             raise ConfigurationError(
-                "session has auto_decompress=False: make it with auto_decompress=True"
+                f"max_connections={shown(max_connections)} is not valid; use an integer of at least"
+                " 1, or None"
             )
-        if max_connections is not None and max_connections < 1:
-            raise ConfigurationError(f"max_connections={max_connections}: give 1 or more, or None")
+        check_bool("allow_insecure", allow_insecure)
         self.base_url: str = check_base_url(
-            base_url or os.environ.get("COMETAPI_BASE_URL") or BASE_URL,
+            (os.environ.get("COMETAPI_BASE_URL") or BASE_URL)
+            if base_url is None or base_url == ""
+            else base_url,
             allow_insecure=allow_insecure,
         )
-        self._timeouts = timeouts
-        self._retry = retry
+        self._timeouts = check_timeouts(timeouts)
+        self._retry = check_retry(retry)
         self._headers = check_headers(headers)
         self._max_event_size = max_event_size
         self._transport = Transport(
@@ -348,10 +352,10 @@ class Client:
     ) -> Attempts:
         self._transport.check_open()
         check_names(options, GenerateOptions.__annotations__)
+        check_call(options)
         options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
         request = build_request(operation, model, contents, options)
-        if request.warning:
-            warnings.warn(request.warning, CometGemWarning, stacklevel=3)
+        warn_caller(request.warning)
         return Attempts(
             self._transport,
             request,
@@ -361,7 +365,9 @@ class Client:
         )
 
 
-def _find_key(given: Key | None) -> Key:
+def _find_key(given: Key | ConfigurationError | None) -> Key:
+    if isinstance(given, ConfigurationError):
+        raise given
     if given is not None:
         return check_key(given, "api_key")
     if "COMETAPI_KEY" not in os.environ:

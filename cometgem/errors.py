@@ -156,13 +156,19 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         phase: The name of the limit.
         seconds: The value of the limit.
         chunks: How many chunks had been handed out.
+        option: The option of ``Timeouts`` that sets the limit: ``phase``, or "stall" if
+            ``first_chunk`` was not given.
+        streamed: Whether the response was requested as a stream.
     """
+
+    streamed: bool = True
 
     def __init__(self, phase: TimeoutPhase, seconds: float, *, chunks: int = 0) -> None:
         super().__init__()
         self.phase: TimeoutPhase = phase
         self.seconds = seconds
         self.chunks = chunks
+        self.option: TimeoutPhase = phase
 
     @property
     def retryable(self) -> bool:
@@ -175,7 +181,9 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         what = {
             "connect": f"no connection within {limit}",
             "first_chunk": f"no first chunk within {limit}",
-            "stall": f"nothing arrived for {limit}{after}",
+            "stall": f"nothing arrived for {limit}{after}"
+            if self.streamed
+            else f"no response within {limit}",
             "total": f"not finished within {limit}{after}",
         }[self.phase]
         return f"{what}; {self.advice}"
@@ -183,7 +191,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
     @property
     def advice(self) -> str:
         """Which option sets this limit."""
-        return f"Timeouts({self.phase}=...) sets this limit"
+        return f"Timeouts({self.option}=...) sets this limit"
 
 
 class APIStatusError(CometGemError):
@@ -287,7 +295,10 @@ class StreamError(CometGemError):
     Attributes:
         chunks: How many chunks had been handed out; ``partial`` holds them merged.
         request_id: The gateway's request id, for its support.
+        streamed: Whether the response was requested as a stream.
     """
+
+    streamed: bool = True
 
     def __init__(
         self, message: str = "", *, chunks: int = 0, request_id: str | None = None
@@ -302,8 +313,10 @@ class StreamError(CometGemError):
         return self.chunks == 0
 
     def __str__(self) -> str:
-        sentence = f"{self.message} after {_count(self.chunks)}"
-        if self.chunks:
+        sentence = self.message
+        if self.streamed:
+            sentence += f" after {_count(self.chunks)}"
+        if self.chunks or (not self.streamed and self.partial is not None):
             sentence += f"; {self.advice}"
         if self.request_id:
             sentence += f" (request id: {self.request_id})"
@@ -320,7 +333,7 @@ class StreamInterruptedError(StreamError):
 
 
 class StreamTruncatedError(StreamError):
-    """The stream ended cleanly, but without a finishReason or blockReason."""
+    """The response ended cleanly, but without a finishReason or blockReason."""
 
 
 class ResponseDecodeError(CometGemError):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cometgem.http.retry import check_retry
+from cometgem.http.timeouts import check_timeouts
 from cometgem.request.options import CommonOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from cometgem.http.retry import RetryPolicy
     from cometgem.http.timeouts import Timeouts
     from cometgem.request.functions import ToolLike
 
-__all__ = ["CallOptions", "GenerateOptions"]
+__all__ = ["CallOptions", "GenerateOptions", "check_call"]
 
 
 class CallOptions(CommonOptions, total=False):
@@ -36,3 +39,14 @@ class GenerateOptions(CallOptions, total=False):
     """
 
     tools: Sequence[ToolLike] | None
+
+
+def check_call(options: Mapping[str, Any]) -> None:
+    """Check the options that are not part of the request; None means not given.
+
+    Raises:
+        ConfigurationError: One is of a wrong type.
+    """
+    for name, check in (("timeouts", check_timeouts), ("retry", check_retry)):
+        if options.get(name) is not None:
+            check(options[name])

@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cometgem.errors import (
+    APITimeoutError,
     CometGemError,
     ResponseDecodeError,
+    StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
 )
@@ -47,6 +49,8 @@ class SingleCall:
         try:
             return await self._attempts.run(self._read_response)
         except CometGemError as error:
+            if isinstance(error, (APITimeoutError, StreamError)):
+                error.streamed = False
             self._attempts.describe(error, self._merger, self._response)
             raise
 
@@ -64,13 +68,16 @@ class SingleCall:
             with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
                 self._add(decoder.close())
             raise
+        except StreamTruncatedError as error:
+            error.message = "the response ended in the middle of its JSON"
+            raise
         finally:
             response.close()
         merger = self._merger
         if not merger.chunks:
             raise ResponseDecodeError("the server sent an empty response", excerpt="")
         if not decoder.single and (missing := merger.unfinished):
-            raise StreamTruncatedError(f"the stream ended without {missing}")
+            raise StreamTruncatedError(f"the response ended without {missing}")
         return self._first if merger.chunks == 1 else merger.response()
 
     def _add(self, chunks: Iterable[GenerateContentResponse]) -> None:

@@ -29,7 +29,7 @@ FLOORS = (
     ("version", "types", "errors"),
     ("request", "response"),
     ("http",),
-    ("options", "single", "views", "stream"),
+    ("options", "warn", "single", "views", "stream"),
     ("conversation",),
     ("client",),
     ("testing",),
@@ -112,7 +112,12 @@ PURE = {
     "urllib.parse",
 }
 ALSO_PURE = {
-    "cometgem.types.content": {"mimetypes", "os.PathLike", "pathlib.Path"},  # Part.from_file
+    # Part.from_file
+    "cometgem.types.content": {"mimetypes", "os.PathLike"},
+    "cometgem.types.files": {
+        *("builtins.open", "errno", "pathlib.Path", "stat.S_ISDIR", "stat.S_ISREG"),
+        *("os.O_NONBLOCK", "os.PathLike", "os.fsencode", "os.fstat", "os.open", "sys"),
+    },
 }
 
 

@@ -50,6 +50,22 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"api_key": "k", "auth": "basic"}, "use 'x-goog-api-key' or 'bearer'"),
         ({"api_key": "k", "max_event_size": 0}, "max_event_size=0"),
         ({"api_key": "k", "headers": {"Authorization": "x"}}, "must not set 'Authorization'"),
+        ({"api_key": "k", "headers": 5}, "headers must be a dict, got int"),
+        ({"api_key": "k", "auth": None}, "auth=None is not valid; use 'x-goog-api-key' or"),
+        ({"api_key": "k", "base_url": 0}, "base_url must be a str, got int"),
+        (
+            {"api_key": "k", "max_event_size": 1.5},
+            "max_event_size=1.5 is not valid; use an integer",
+        ),
+        ({"api_key": "k", "max_event_size": None}, "max_event_size=None is not valid"),
+        ({"api_key": "k", "max_event_size": True}, "max_event_size=True is not valid"),
+        ({"api_key": "k", "max_connections": "5"}, "max_connections='5' is not valid; use an"),
+        ({"api_key": "k", "max_connections": True}, "max_connections=True is not valid"),
+        ({"api_key": "k", "max_connections": 0}, "max_connections=0 is not valid"),
+        ({"api_key": "k", "allow_insecure": "no"}, "allow_insecure='no' is not a bool: use True"),
+        ({"api_key": "k", "allow_insecure": None}, "allow_insecure=None is not a bool"),
+        ({"api_key": "k", "timeouts": None}, "timeouts=None is not a Timeouts: use timeouts="),
+        ({"api_key": "k", "retry": None}, "retry=None is not a RetryPolicy: use retry="),
     ],
 )
 def test_invalid_arguments_are_refused_at_once(options: dict[str, Any], sentence: str) -> None:
@@ -146,3 +162,103 @@ async def test_thinking_that_does_not_fit_the_model_is_sent_with_a_warning(
             )
     assert {warning.filename for warning in (*single, *streamed)} == {__file__}
     assert fake_server.requests[0].body["generationConfig"] == {"thinkingConfig": config}
+
+
+@pytest.mark.parametrize("key", [KEY.encode(), [KEY], {"key": KEY}, 12345678, True])
+def test_a_key_that_is_not_a_str_is_refused_and_not_shown(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^api_key must be a str, got ") as caught:
+        Client(key)
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename != __file__:
+            assert repr(key) not in repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next
+
+
+async def test_a_secret_is_sent_by_its_value(fake_server: FakeServer) -> None:
+    class Secret:
+        def get_secret_value(self) -> str:
+            return KEY
+
+    async with Client(Secret(), base_url=fake_server.url) as client:
+        await client.generate_content(MODEL, "Hi")
+        assert client._transport._key == KEY  # noqa: SLF001  the journal hides it
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"timeouts": 5}, "timeouts=5 is not a Timeouts: use timeouts=Timeouts(total=5)"),
+        (
+            {"timeouts": {"total": 1}},
+            "timeouts={'total': 1} is not a Timeouts: use timeouts=Timeouts(total=1)",
+        ),
+        (
+            {"timeouts": "soon"},
+            "timeouts='soon' is not a Timeouts: use timeouts=Timeouts(total=60)",
+        ),
+        ({"retry": 3}, "retry=3 is not a RetryPolicy: use retry=RetryPolicy(attempts=3)"),
+        ({"retry": False}, "retry=False is not a RetryPolicy: use retry=RetryPolicy(attempts=1)"),
+        ({"headers": 5}, "headers must be a dict, got int"),
+        ({"tools": 5}, "tools must be a list, got int"),
+        ({"thinking": 1.5}, "thinking=1.5 must be 'off', "),
+        ({"thinking": True}, "thinking=True must be 'off', "),
+        ({"thinking": []}, "thinking=[] must be 'off', "),
+        ({"thoughts": "yes"}, "thoughts='yes' is not a bool: use True or False"),
+        ({"thoughts": 1}, "thoughts=1 is not a bool: use True or False"),
+        (
+            {"thoughts": "no", "generation_config": {"thinkingConfig": {"thinkingBudget": 0}}},
+            "thoughts='no' is not a bool: use True or False",
+        ),
+        ({"cached_content": 5}, "cached_content=5 is not a str: use a name such as 'cachedCont"),
+        ({"extra_body": []}, "extra_body must be a GenerateContentRequest or a dict, got list"),
+        ({"system_instruction": 5}, "system_instruction must be a str, a Part, "),
+        ({"safety_settings": {}}, "safety_settings must be a list of SafetySetting or dict, got "),
+        ({"safety_settings": [5]}, "safety_settings[0] must be a SafetySetting or a dict, got int"),
+        ({"generation_config": 5}, "generation_config must be a GenerationConfig or a dict, got"),
+        ({"tool_config": []}, "tool_config must be a ToolConfig or a dict, got list"),
+    ],
+)
+async def test_options_of_a_wrong_type_are_refused_by_each_call(
+    client: Client, fake_server: FakeServer, options: dict[str, Any], sentence: str
+) -> None:
+    tools = options.get("tools", [])
+    rest = {name: value for name, value in options.items() if name != "tools"}
+    with pytest.raises(ConfigurationError) as single:
+        await client.generate_content(MODEL, "Hi", **options)
+    with pytest.raises(ConfigurationError) as streamed:
+        client.stream_generate_content(MODEL, "Hi", **options)
+    with pytest.raises(ConfigurationError) as conversation:
+        client.run_tools(MODEL, "Hi", tools=tools, **rest)
+    with pytest.raises(ConfigurationError) as chat:
+        client.chat(MODEL, **options)
+    for caught in (single, streamed, conversation, chat):
+        assert str(caught.value).startswith(sentence)
+    assert fake_server.requests == []
+
+
+@pytest.mark.parametrize("options", [{"timeouts": 5}, {"retry": 3}])
+def test_the_defaults_of_a_client_are_checked_like_those_of_a_call(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"is not a "):
+        Client(KEY, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"keep_thoughts": "no"}, "keep_thoughts='no' is not a bool"),
+        ({"history": 0}, "history must be a str"),
+        ({"history": {}}, "history is an empty part"),
+    ],
+)
+def test_options_of_a_chat_of_a_wrong_type_are_refused(
+    client: Client, options: Any, sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        client.chat(MODEL, **options)
+
+
+@pytest.mark.parametrize("text", [5, None, {"model": MODEL}, []])
+def test_a_chat_is_loaded_from_text_alone(client: Client, text: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^text must be the JSON of a chat, as a str "):
+        client.load_chat(text)

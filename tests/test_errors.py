@@ -46,7 +46,13 @@ def ended(message: str, chunks: int = 0, request_id: str | None = None) -> dict[
 
 
 def timeout(phase: str, seconds: float, chunks: int = 0) -> dict[str, Any]:
-    return {"message": "", "phase": phase, "seconds": seconds, "chunks": chunks}
+    return {
+        "message": "",
+        "phase": phase,
+        "seconds": seconds,
+        "chunks": chunks,
+        "option": phase,
+    }
 
 
 CALL = FunctionCall(name="f", args={"x": 1}, id="1")

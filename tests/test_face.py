@@ -130,7 +130,7 @@ def test_every_signature_is_typed(name: str) -> None:
 
 def test_client_constructor() -> None:
     assert str(inspect.signature(Client).replace(return_annotation=None)) == (
-        "(api_key: 'str | None' = None, *,"
+        "(api_key: 'str | Secret | None' = None, *,"
         " base_url: 'str | None' = None,"
         " auth: 'Auth' = 'x-goog-api-key',"
         " timeouts: 'Timeouts' ="

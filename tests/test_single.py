@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,3 +149,43 @@ async def test_the_connection_is_kept_after_a_response_and_closed_after_an_error
     with pytest.raises(APITimeoutError):
         await client.generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.1))
     await fake_server.requests[-1].wait_gone()
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (
+            Reply.silence(),
+            "no response within 0.2 s; Timeouts(stall=...) sets this limit",
+        ),
+        (
+            Reply.text("x").then_stall(),
+            "no response within 0.2 s; Timeouts(stall=...) sets this limit",
+        ),
+        (
+            Reply.raw(b'[{"candidates": [{"content": ', content_type="application/json"),
+            "the response ended in the middle of its JSON (request id: fake-request-0)",
+        ),
+        (
+            Reply.raw(b'data: {"candidates": [{"content": {"parts": [{"text": "x"}]}}]}\n\n'),
+            (
+                "the response ended without a finishReason; what had arrived is in error.partial"
+                " (request id: fake-request-0)"
+            ),
+        ),
+    ],
+)
+async def test_errors_of_a_single_call_do_not_speak_of_a_stream(
+    fake_server: FakeServer, reply: Reply, sentence: str
+) -> None:
+    fake_server.add(reply)
+    async with Client(
+        fake_server.api_key,
+        base_url=fake_server.url,
+        timeouts=Timeouts(stall=0.2),
+        retry=RetryPolicy(attempts=1),
+    ) as client:
+        with pytest.raises(CometGemError) as caught:
+            await client.generate_content("gemini-2.5-flash", "Hi")
+    assert str(caught.value) == sentence
+    assert str(pickle.loads(pickle.dumps(caught.value))) == sentence  # noqa: S301

@@ -275,13 +275,26 @@ async def test_the_last_attempt_raises(client: Client, fake_server: FakeServer) 
 
 
 TIMEOUTS = [
-    (Reply.silence(), Timeouts(stall=0.2), "first_chunk"),
     (Reply.silence(), Timeouts(first_chunk=0.2), "first_chunk"),
     (Reply.raw(b"").then_stall().pings(every=0.02), Timeouts(first_chunk=0.2), "first_chunk"),
     (Reply.text("a").then_stall(), Timeouts(first_chunk=9, stall=0.2), "stall"),
     (Reply.text(*"abcdefgh", delay=0.1), Timeouts(total=0.3), "total"),
     (Reply.silence(), Timeouts(total=0.2), "total"),
 ]
+
+
+async def test_a_first_chunk_that_stall_limits_is_reported_with_that_option(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.silence())
+    stream = client.stream_generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.2))
+    with pytest.raises(APITimeoutError) as caught:
+        await stream.get_final_response()
+    assert str(caught.value) == ("no first chunk within 0.2 s; Timeouts(stall=...) sets this limit")
+    assert (caught.value.phase, caught.value.option) == ("first_chunk", "stall")
+    assert caught.value.seconds == 0.2
+    await fake_server.requests[0].wait_gone()
+    assert len(fake_server.requests) == 1
 
 
 @pytest.mark.parametrize(("reply", "timeouts", "phase"), TIMEOUTS)

@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cometgem.cli.files import path_of
+from cometgem.cli.files import path_of, reason
 from cometgem.cli.sentences import UsageError, sentence
 from cometgem.errors import ConfigurationError
+from cometgem.types.files import read_file
 
 if TYPE_CHECKING:
     from cometgem.client import Client
@@ -31,10 +32,11 @@ def load_chat(
         options: As for `client.load_chat`.
 
     Raises:
-        UsageError: The file cannot be read, or is not the JSON of a chat.
+        UsageError: The file cannot be read, is not a regular file, is too large, or is not the
+            JSON of a chat.
     """
     try:
-        return client.load_chat(path_of(text).read_bytes(), **options)
+        return client.load_chat(read_file(path_of(text)), **options)
     except (OSError, ConfigurationError) as error:
         raise UsageError(f"cannot load {text!r}: {_reason(error)}") from error
 
@@ -72,4 +74,4 @@ def _replace(path: Path, text: str) -> None:
 def _reason(error: Exception) -> object:
     if isinstance(error, ConfigurationError):
         return sentence(error)
-    return getattr(error, "strerror", None) or error
+    return reason(error) if isinstance(error, OSError) else error

@@ -22,8 +22,10 @@ from cometgem.conversation.turns import (
     without_thoughts,
     write_transcript,
 )
+from cometgem.request.arguments import check_bool
 from cometgem.request.functions import FunctionTool, as_function_tools
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +75,12 @@ class Chat(Generic[ItemT_co]):
         keep_thoughts: bool,
         options: ConversationOptions,
     ) -> None:
+        check_bool("keep_thoughts", keep_thoughts)
         self.model: str = model
         self.options: ConversationOptions = options
-        self.history: list[Content] = as_turns(history, "history") if history else []
+        self.history: list[Content] = (
+            [] if history is None or history in ([], ()) else as_turns(history, "history")
+        )
         self.usage: UsageMetadata = UsageMetadata()
         self._client = client
         self._tools = None if tools is None else as_function_tools(tools)
@@ -136,14 +141,15 @@ class Chat(Generic[ItemT_co]):
     def fork(self) -> Chat[ItemT_co]:
         """Return an independent copy of the chat; only the client and the functions are shared."""
         options: Any = {name: _copy(value) for name, value in self.options.items()}
-        other: Chat[ItemT_co] = Chat(
-            self._client,
-            self.model,
-            tools=None if self._tools is None else [_copy(tool) for tool in self._tools],
-            history=None,
-            keep_thoughts=self._keep_thoughts,
-            options=options,
-        )
+        with no_warnings():
+            other: Chat[ItemT_co] = Chat(
+                self._client,
+                self.model,
+                tools=None if self._tools is None else [_copy(tool) for tool in self._tools],
+                history=None,
+                keep_thoughts=self._keep_thoughts,
+                options=options,
+            )
         other.history = deepcopy(self.history)
         other.usage = deepcopy(self.usage)
         return other

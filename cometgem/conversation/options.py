@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 from cometgem.errors import ConfigurationError
-from cometgem.options import CallOptions
+from cometgem.options import CallOptions, check_call
+from cometgem.request.arguments import is_integer, shown
 from cometgem.request.options import check_names
 from cometgem.types.content import FunctionCall
 
@@ -57,6 +58,7 @@ def split_options(options: ConversationOptions) -> tuple[Settings, GenerateOptio
         TypeError: An option does not exist.
     """
     check_names(options, ConversationOptions.__annotations__)
+    check_call(options)
     rest: ConversationOptions = {**options}
     settings = Settings(
         max_rounds=rest.pop("max_rounds", _MAX_ROUNDS),
@@ -70,19 +72,19 @@ def split_options(options: ConversationOptions) -> tuple[Settings, GenerateOptio
 
 def _check(settings: Settings) -> None:
     rounds, concurrency = settings.max_rounds, settings.concurrency
-    if not isinstance(rounds, int) or rounds < 1:
+    if not is_integer(rounds) or rounds < 1:
         raise ConfigurationError(
-            f"max_rounds={rounds!r} is not valid; use an integer of at least 1"
+            f"max_rounds={shown(rounds)} is not valid; use an integer of at least 1"
         )
-    if concurrency is not None and not (isinstance(concurrency, int) and concurrency > 0):
+    if concurrency is not None and not (is_integer(concurrency) and concurrency > 0):
         raise ConfigurationError(
-            f"concurrency={concurrency!r} is not valid; use an integer of at least 1, or None"
+            f"concurrency={shown(concurrency)} is not valid; use an integer of at least 1, or None"
         )
     if settings.on_tool_error not in ("raise", "report"):
         raise ConfigurationError(
-            f"on_tool_error={settings.on_tool_error!r} is not valid; use 'raise' or 'report'"
+            f"on_tool_error={shown(settings.on_tool_error)} is not valid; use 'raise' or 'report'"
         )
     if settings.confirm is not None and not callable(settings.confirm):
         raise ConfigurationError(
-            f"confirm={settings.confirm!r} is not valid; use a function, or None"
+            f"confirm={shown(settings.confirm)} is not valid; use a function, or None"
         )

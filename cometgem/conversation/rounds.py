@@ -26,6 +26,7 @@ from cometgem.request.functions import FunctionTool, tools_to_wire
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.views import TextStream
+from cometgem.warn import no_warnings, warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
@@ -256,7 +257,8 @@ class ConversationStream(Generic[ItemT_co]):
         self._yielded.clear()
         self._earlier_usage = self.usage
         self._rounds += 1
-        self._round = self._ask(self.turns)
+        with no_warnings():  # the first round has warned
+            self._round = self._ask(self.turns)
 
     def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
         """Yield the calls that this chunk completes, with their pieces merged."""
@@ -338,7 +340,8 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
         said = [*history, *turns] if turns else contents
         if streamed:
             return client.stream_generate_content(model, said, **call)
-        return _SingleRound(partial(client.generate_content, model, said, **call))
+        single = partial(client.generate_content, model, said, **call)
+        return _SingleRound(partial(_silently, single) if turns else single)
 
     return ConversationStream(ask, runner, settings.max_rounds, on_end)
 
@@ -346,7 +349,7 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
 def check_conversation(
     model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
 ) -> None:
-    """Check the arguments before there is anything to send.
+    """Check the arguments before there is anything to send, and issue their warning.
 
     Raises:
         ConfigurationError: An argument is not valid.
@@ -355,7 +358,12 @@ def check_conversation(
     _, call = split_options(options)
     if tools is not None:
         call["tools"] = tools
-    check_request(model, call)
+    warn_caller(check_request(model, call))
+
+
+async def _silently(call: Callable[[], Awaitable[_T]]) -> _T:
+    with no_warnings():
+        return await call()
 
 
 class _SingleRound:

@@ -58,6 +58,10 @@ def read_transcript(text: str | bytes) -> Transcript:
     Raises:
         ConfigurationError: The text is not a transcript.
     """
+    if not isinstance(text, (str, bytes)):
+        raise ConfigurationError(
+            f"text must be the JSON of a chat, as a str or bytes, got {type(text).__name__}"
+        )
     try:
         return msgspec.json.decode(text, type=Transcript)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

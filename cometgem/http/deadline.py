@@ -103,7 +103,10 @@ class Deadline:
             "first_chunk": self._timeouts.first,
             "stall": self._timeouts.stall,
         }
-        return APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
+        error = APITimeoutError(self.expired, limits.get(self.expired) or 0.0)
+        if self.expired == "first_chunk" and self._timeouts.first_chunk is None:
+            error.option = "stall"
+        return error
 
     def _first_to_expire(self) -> TimeoutPhase:
         """Return the first limit to expire, compared by deadline, since timers may fire early."""

@@ -9,8 +9,9 @@ from cometgem.errors import (
     CometGemError,
     ConfigurationError,
 )
+from cometgem.request.arguments import is_integer, is_number, shown
 
-__all__ = ["RetryPolicy"]
+__all__ = ["RetryPolicy", "check_retry"]
 
 # Seconds; a Retry-After of 0 spreads its callers as well.
 _LEAST_SPREAD = 0.1
@@ -32,7 +33,8 @@ class RetryPolicy(Struct, frozen=True):
         maximum: The upper bound of every wait, in seconds.
 
     Raises:
-        ConfigurationError: ``attempts`` is below 1, or a time is negative.
+        ConfigurationError: ``attempts`` is not an integer of at least 1, or a time is not a number
+            of at least 0.
     """
 
     attempts: int = 3
@@ -40,13 +42,17 @@ class RetryPolicy(Struct, frozen=True):
     maximum: float = 30.0
 
     def __post_init__(self) -> None:
+        if not is_integer(self.attempts):
+            raise ConfigurationError(
+                f"RetryPolicy(attempts={shown(self.attempts)}): use an integer of at least 1"
+            )
         if self.attempts < 1:
             raise ConfigurationError(
                 f"RetryPolicy(attempts={self.attempts}) would send nothing; use at least 1"
             )
-        if not (self.initial >= 0 and self.maximum >= 0):
+        if not all(is_number(time) and time >= 0 for time in (self.initial, self.maximum)):
             raise ConfigurationError(
-                f"RetryPolicy(initial={self.initial}, maximum={self.maximum}):"
+                f"RetryPolicy(initial={shown(self.initial)}, maximum={shown(self.maximum)}):"
                 " times must be 0 seconds or more"
             )
 
@@ -68,3 +74,21 @@ class RetryPolicy(Struct, frozen=True):
             return None
         # A little later than asked for, since all that were refused together were told the same.
         return max(wait, asked + jitter * max(asked / 10, _LEAST_SPREAD))
+
+
+def check_retry(given: object) -> RetryPolicy:
+    """Return the argument ``retry``.
+
+    Raises:
+        ConfigurationError: It is not a ``RetryPolicy``.
+    """
+    if isinstance(given, RetryPolicy):
+        return given
+    right = "attempts=3"
+    if isinstance(given, int):
+        right = f"attempts={max(1, given)}" if given is not True else right
+    elif isinstance(given, dict) and given and given.keys() <= set(RetryPolicy.__struct_fields__):
+        right = ", ".join(f"{name}={shown(value)}" for name, value in given.items())
+    raise ConfigurationError(
+        f"retry={shown(given)} is not a RetryPolicy: use retry=RetryPolicy({right})"
+    )

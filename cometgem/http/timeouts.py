@@ -7,8 +7,9 @@ import math
 from msgspec import Struct
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.arguments import is_number, shown
 
-__all__ = ["Timeouts"]
+__all__ = ["Timeouts", "check_timeouts"]
 
 
 class Timeouts(Struct, frozen=True):
@@ -24,7 +25,7 @@ class Timeouts(Struct, frozen=True):
         total: The whole call, including retries and the caller's own time between chunks.
 
     Raises:
-        ConfigurationError: A limit is not above 0.
+        ConfigurationError: A limit is not a number above 0.
     """
 
     connect: float | None = 10.0
@@ -35,12 +36,30 @@ class Timeouts(Struct, frozen=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             limit = getattr(self, name)
-            if limit is not None and not 0 < limit < math.inf:
+            if limit is not None and not (is_number(limit) and 0 < limit < math.inf):
                 raise ConfigurationError(
-                    f"Timeouts({name}={limit}): use seconds above 0, or None for no limit"
+                    f"Timeouts({name}={shown(limit)}): use seconds above 0, or None for no limit"
                 )
 
     @property
     def first(self) -> float | None:
         """The limit for the first chunk, in seconds."""
         return self.stall if self.first_chunk is None else self.first_chunk
+
+
+def check_timeouts(given: object) -> Timeouts:
+    """Return the argument ``timeouts``.
+
+    Raises:
+        ConfigurationError: It is not a ``Timeouts``.
+    """
+    if isinstance(given, Timeouts):
+        return given
+    right = "total=60"
+    if is_number(given) and 0 < given < math.inf:
+        right = f"total={given}"
+    elif isinstance(given, dict) and given and given.keys() <= set(Timeouts.__struct_fields__):
+        right = ", ".join(f"{name}={shown(limit)}" for name, limit in given.items())
+    raise ConfigurationError(
+        f"timeouts={shown(given)} is not a Timeouts: use timeouts=Timeouts({right})"
+    )

@@ -13,12 +13,18 @@ import msgspec
 from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.arguments import check_bool, shown
 from cometgem.request.contents import contents_to_wire, instruction_to_wire
 from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.keys import list_to_wire, to_wire
 from cometgem.request.options import check_headers
 from cometgem.request.other_sdks import check_config_keys
-from cometgem.request.thinking import check_thinking_config, mismatch, thinking_config
+from cometgem.request.thinking import (
+    check_thinking,
+    check_thinking_config,
+    mismatch,
+    thinking_config,
+)
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import ToolConfig
@@ -96,6 +102,9 @@ def _build_body(
 ) -> tuple[bytes, str | None]:
     config = options.get("generation_config")
     warning = None
+    check_thinking(options.get("thinking"))
+    if (thoughts := options.get("thoughts")) is not None:
+        check_bool("thoughts", thoughts)
     try:
         if config is not None:
             check_config_keys(config)
@@ -123,6 +132,11 @@ def _body(contents: Contents | None, options: RequestOptions, config: Any) -> An
     if config is not None:
         body["generationConfig"] = config
     if (cached := options.get("cached_content")) is not None:
+        if not isinstance(cached, str):
+            raise ConfigurationError(
+                f"cached_content={shown(cached)} is not a str: use a name such as"
+                " 'cachedContents/id'"
+            )
         body["cachedContent"] = cached
     if (extra := options.get("extra_body")) is not None:
         return _merge(body, to_wire(extra, GenerateContentRequest, "extra_body"))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast, get_type_hints
 import msgspec
 
 from cometgem.errors import ConfigurationError, ToolArgumentsError
+from cometgem.request.arguments import is_number, shown
 from cometgem.request.docstring import read_docstring
 from cometgem.request.keys import to_wire
 from cometgem.request.schema import json_schema
@@ -55,7 +56,8 @@ class FunctionTool:
         declaration: The declaration that is sent to the model.
 
     Raises:
-        ConfigurationError: A parameter or the name cannot be declared.
+        ConfigurationError: It is not a function with a signature, an argument is not valid, or a
+            parameter or the name cannot be declared.
     """
 
     def __init__(
@@ -66,12 +68,17 @@ class FunctionTool:
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
-            raise ConfigurationError(f"timeout={timeout!r} must be seconds above 0, or None")
+        if not callable(function) or isinstance(function, type):
+            raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
+            raise ConfigurationError(f"timeout={shown(timeout)} must be seconds above 0, or None")
+        for option, text in (("name", name), ("description", description)):
+            if text is not None and not isinstance(text, str):
+                raise ConfigurationError(f"{option}={shown(text)} must be a str, or None")
         self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
         self.function: Callable[..., object] = function
         self.timeout: float | None = timeout
-        summary, described = read_docstring(function.__doc__)
+        summary, described = read_docstring(_text(function.__doc__))
         hints = _hints(function, self.name)
         parameters = _parameters(function, hints, self.name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
@@ -177,9 +184,13 @@ def _function_tool(item: object, at: int) -> FunctionTool:
         return item
     if not callable(item) or isinstance(item, type):
         raise ConfigurationError(
-            f"tools[{at}] must be a function, a FunctionTool, a Tool or a dict, got {item!r}"
+            f"tools[{at}] must be a function, a FunctionTool, a Tool or a dict, got {shown(item)}"
         )
     return FunctionTool(item)
+
+
+def _text(docstring: object) -> str | None:
+    return docstring if isinstance(docstring, str) else None
 
 
 def _check_name(name: str) -> str:
@@ -203,14 +214,25 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
         annotations = getattr(target, "__annotations__", {}).items()
         where = next((key for key, text in annotations if str(error.name) in str(text)), "")
         raise _undeclarable(name, where, f"{error} where the function is defined") from error
+    except Exception as error:  # annotations as text are code of the caller, and may raise anything
+        raise ConfigurationError(
+            f"the annotations of {name!r} cannot be evaluated: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _parameters(
     function: Callable[..., object], hints: dict[str, Any], name: str
 ) -> list[inspect.Parameter]:
     """Return the parameters, with evaluated annotations."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{name!r} has no signature that Python can read, like some builtins: wrap it in a"
+            " function with annotations"
+        ) from error
     parameters = []
-    for one in inspect.signature(function).parameters.values():
+    for one in signature.parameters.values():
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
             raise _undeclarable(name, one.name, "the model passes each argument by name")
         if one.name not in hints:

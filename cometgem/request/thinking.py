@@ -11,13 +11,14 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from cometgem.errors import ConfigurationError
+from cometgem.request.arguments import shown
 from cometgem.types.generation import ThinkingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["Thinking", "check_thinking_config", "mismatch", "thinking_config"]
+__all__ = ["Thinking", "check_thinking", "check_thinking_config", "mismatch", "thinking_config"]
 
 Thinking: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "dynamic"] | int
 
@@ -72,9 +73,7 @@ def thinking_config(
         ConfigurationError: The model does not support it; the message says what it supports.
     """
     rule = _rule(model)
-    if not _is_valid(thinking):
-        names = ", ".join(map(repr, _NAMES))
-        raise ConfigurationError(f"thinking={thinking!r} must be {names} or a number of tokens")
+    check_thinking(thinking)
     if thinking in ("off", 0) and thoughts:
         raise ConfigurationError("thoughts=True cannot be combined with thinking='off'")
     if rule.levels:
@@ -88,6 +87,19 @@ def thinking_config(
         return ThinkingConfig()
     config.include_thoughts = thoughts
     return config
+
+
+def check_thinking(thinking: object) -> None:
+    """Check that a setting exists, whether the model supports it or not.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if not _is_valid(thinking):
+        names = ", ".join(map(repr, _NAMES))
+        raise ConfigurationError(
+            f"thinking={shown(thinking)} must be {names} or a number of tokens"
+        )
 
 
 def check_thinking_config(config: Mapping[str, Any]) -> None:

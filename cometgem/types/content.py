@@ -6,11 +6,11 @@ function call without a name.
 
 import mimetypes
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 
 from msgspec import UNSET, UnsetType, field
 
+from cometgem.types.files import MAX_FILE_SIZE, check_file, read_file
 from cometgem.types.wire import Wire
 
 # Types that https://ai.google.dev/gemini-api/docs lists and Python's own table lacks (in some
@@ -182,25 +182,28 @@ class Part(Wire, kw_only=True):
         return cls(file_data=FileData(file_uri=uri, mime_type=mime_type))
 
     @classmethod
-    def from_file(cls, path: str | PathLike[str]) -> Self:
+    def from_file(cls, path: str | PathLike[str], *, max_size: int | None = MAX_FILE_SIZE) -> Self:
         """Read media from a file immediately; the type is inferred from the file extension.
 
+        Args:
+            path: A regular file; devices, FIFOs and directories are refused before they are opened.
+            max_size: The maximum size of the file, in bytes. Defaults to 100 MB; None is no limit.
+
         Raises:
-            OSError: The file cannot be read.
-            ValueError: The file extension is unknown.
+            OSError: The file cannot be read, is not a regular file, or is too large.
+            ValueError: The file extension is unknown, or an argument is not valid.
         """
-        path = Path(path)
-        with path.open("rb") as file:
-            suffix = path.suffix.lower()
-            # A new instance has Python's own table only, so the result does not depend on the
-            # machine's /etc/mime.types.
-            mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
-            if mime_type is None:
-                raise ValueError(
-                    f"cannot infer the media type of {str(path)!r} from its extension: "
-                    "use Part.from_bytes(data, mime_type)"
-                )
-            return cls.from_bytes(file.read(), mime_type)
+        path = check_file(path, max_size)
+        suffix = path.suffix.lower()
+        # A new instance has Python's own table only, so the result does not depend on the
+        # machine's /etc/mime.types.
+        mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
+        if mime_type is None:
+            raise ValueError(
+                f"cannot infer the media type of {str(path)!r} from its extension: "
+                "use Part.from_bytes(data, mime_type)"
+            )
+        return cls.from_bytes(read_file(path, max_size), mime_type)
 
     @classmethod
     def from_function_response(

@@ -53,6 +53,15 @@ ROOT = str(Path(__file__).resolve().parents[2])
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals, signals and links")
 
+
+def odd_files(folder: Path) -> None:
+    """Make a FIFO named "pipe" and a sparse file named "large", over the limit for files."""
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe")
+    with (folder / "large").open("wb") as file:
+        file.truncate(100_000_001)
+
+
 # A shell may have started the tests with SIGINT ignored, which children inherit.
 WITH_SIGINT = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.speaking import ANSWER, KEY, MODEL, PATIENCE, Broken, said
+from cli.speaking import ANSWER, KEY, MODEL, PATIENCE, Broken, odd_files, said
 
 from cometgem.cli.main import main
 from cometgem.testing import FakeServer, Reply
@@ -167,12 +167,18 @@ def test_a_broken_pipe(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> N
             "'a lot' is not a thinking level: give off, minimal, low, medium, high, dynamic, or",
         ),
         ("/thinking 99999", "thinking 99999: it takes "),
-        ("/load .", "cannot load '.': "),
+        ("/load .", "cannot load '.': Is a directory"),
+        ("/load a\0b", r"'a\x00b' is not a valid path"),
+        ("/load pipe", "cannot load 'pipe': Not a regular file"),
+        ("/load large", "cannot load 'large': larger than 100,000,000 bytes"),
+        ("/file pipe", "cannot read 'pipe' (Not a regular file)"),
+        ("/file large", "cannot read 'large' (larger than 100,000,000 bytes)"),
     ],
 )
 def test_a_wrong_command_is_one_sentence(
-    server: FakeServer, talk: Talk, line: str, sentence: str
+    server: FakeServer, talk: Talk, tmp_path: Path, line: str, sentence: str
 ) -> None:
+    odd_files(tmp_path)
     status, out, err = talk(line, "Hi")
     assert (status, out) == (1, f"{ANSWER}\n")
     assert err.startswith("cometgem: error: ")

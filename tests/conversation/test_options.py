@@ -43,6 +43,13 @@ def test_settings_are_separated_from_the_request() -> None:
     [
         ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"max_rounds": "3"}, "max_rounds='3' is not valid; use an integer of at least 1"),
+        ({"max_rounds": True}, "max_rounds=True is not valid; use an integer of at least 1"),
+        ({"max_rounds": None}, "max_rounds=None is not valid; use an integer of at least 1"),
+        ({"max_rounds": 2.0}, "max_rounds=2.0 is not valid; use an integer of at least 1"),
+        ({"concurrency": 1.5}, "concurrency=1.5 is not valid; use an integer of at least 1"),
+        ({"concurrency": True}, "concurrency=True is not valid; use an integer of at least 1"),
+        ({"confirm": "yes"}, "confirm='yes' is not valid; use a function, or None"),
+        ({"on_tool_error": None}, "on_tool_error=None is not valid; use 'raise' or 'report'"),
         ({"concurrency": 0}, "concurrency=0 is not valid; use an integer of at least 1, or None"),
         ({"concurrency": "3"}, "concurrency='3' is not valid; use an integer of at least 1"),
         ({"confirm": True}, "confirm=True is not valid; use a function, or None"),

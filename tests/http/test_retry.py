@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,22 @@ def test_a_policy_is_hashable_and_frozen() -> None:
     assert hash(POLICY) == hash(RetryPolicy())
     with pytest.raises(AttributeError):
         POLICY.attempts = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"attempts": 2.5}, "RetryPolicy(attempts=2.5): use an integer of at least 1"),
+        ({"attempts": True}, "RetryPolicy(attempts=True): use an integer of at least 1"),
+        ({"attempts": "3"}, "RetryPolicy(attempts='3'): use an integer of at least 1"),
+        ({"attempts": None}, "RetryPolicy(attempts=None): use an integer of at least 1"),
+        ({"initial": "1"}, "RetryPolicy(initial='1', maximum=30.0): times must be 0 seconds or"),
+        ({"maximum": None}, "RetryPolicy(initial=0.5, maximum=None): times must be 0 seconds or"),
+        ({"maximum": True}, "RetryPolicy(initial=0.5, maximum=True): times must be 0 seconds or"),
+        ({"maximum": 10**400}, "RetryPolicy(initial=0.5, maximum=1000"),
+    ],
+)
+def test_fields_of_a_wrong_type_are_refused(options: Any, sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RetryPolicy(**options)
+    assert str(caught.value).startswith(sentence)

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_limits_must_be_above_zero(name: str) -> None:
         assert str(caught.value) == (
             f"Timeouts({name}={limit}): use seconds above 0, or None for no limit"
         )
+
+
+@pytest.mark.parametrize("limit", ["5", True, False, [], {}, 1j, b"5", 10**400])
+def test_limits_must_be_numbers(limit: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Timeouts\(total=.*\): use seconds above 0, or"):
+        Timeouts(total=limit)
 
 
 def test_timeouts_are_hashable_and_frozen() -> None:

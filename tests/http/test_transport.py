@@ -22,6 +22,7 @@ from cometgem import (
     Client,
     ClosedError,
     CometGemError,
+    ConfigurationError,
     RetryPolicy,
     StreamInterruptedError,
     Timeouts,
@@ -385,10 +386,18 @@ async def test_a_given_session_is_used_and_not_closed(fake_server: FakeServer) -
         async with Client(KEY, base_url=fake_server.url, session=session) as client:
             await client.generate_content(MODEL, "Hi")
         assert not session.closed
+        client = Client(KEY, base_url=fake_server.url, session=session)
     assert fake_server.requests[0].headers["x-mine"] == "1"
-    client = Client(KEY, base_url=fake_server.url, session=session)
     with pytest.raises(ClosedError):
         await client.generate_content(MODEL, "Hi")
+    with pytest.raises(ConfigurationError, match=r"^session is closed: "):
+        Client(KEY, base_url=fake_server.url, session=session)
+
+
+@pytest.mark.parametrize("session", [5, "session", aiohttp.ClientSession, aiohttp, object()])
+def test_a_session_must_be_one_of_aiohttp(session: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^session must be an aiohttp.ClientSession, "):
+        Client(KEY, session=session)
 
 
 async def test_the_environment_proxy_is_used_for_https_only(

@@ -1,7 +1,9 @@
+from enum import Enum
+
 import pytest
 
 from cometgem.errors import ConfigurationError
-from cometgem.request.address import Key, check_base_url, check_key
+from cometgem.request.address import Key, as_key, check_base_url, check_key
 
 
 @pytest.mark.parametrize(
@@ -17,11 +19,24 @@ from cometgem.request.address import Key, check_base_url, check_key
         ("http://127.0.0.1:1", "http://127.0.0.1:1"),
         ("http://127.8.9.1", "http://127.8.9.1"),
         ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+        ("https://[fe80::1%25eth0]:8443", "https://[fe80::1%25eth0]:8443"),
+        ("https://host.example.", "https://host.example."),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://my_service:8443", "https://my_service:8443"),
     ],
 )
 def test_valid_base_urls(url: str, base: str) -> None:
     assert check_base_url(url, allow_insecure=False) == base
     assert check_base_url(base, allow_insecure=True) == base
+
+
+NOT_A_HOST = [
+    *("http://[::1].evil.test", "http://[::1]evil", "http://[::1].", "http://[::1]:80evil"),
+    *("http://x[::1]", "http://[::1][::2]", "https://[::1].evil.test", "http://[127.0.0.1]"),
+    *("http://.localhost", "http://a..localhost", "http://localhost..", "http://local%68ost"),
+    *("http://localhost%00.evil.test", "http://localhost;evil.test", "http://localhost,evil"),
+    *("https://host:0", "https://host:65536", "https://host:-1", "https://host:1:2"),
+]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +66,18 @@ def test_valid_base_urls(url: str, base: str) -> None:
         ("http://0.0.0.0", "would send the key unencrypted"),
         ("http://10.0.0.1", "would send the key unencrypted"),
         ("http://[::2]", "would send the key unencrypted"),
+        ("http://localhost.evil.test", "would send the key unencrypted"),
+        ("http://127.0.0.1.evil.test", "would send the key unencrypted"),
+        ("http://127.0.0.1.", "would send the key unencrypted"),
+        ("http://127.1", "would send the key unencrypted"),
+        ("http://2130706433", "would send the key unencrypted"),
+        ("http://0x7f.1", "would send the key unencrypted"),
+        ("http://0177.0.0.1", "would send the key unencrypted"),
+        ("http://xn--localhost-x.test", "would send the key unencrypted"),
+        *((url, "is not a valid URL") for url in NOT_A_HOST),
+        ("http://\uff4cocalhost", "has characters"),
+        ("http://localhost\u3002evil.test", "has characters"),
+        ("https://b\u00fccher.example", "has characters"),
     ],
 )
 def test_invalid_base_urls(url: str, why: str) -> None:
@@ -112,3 +139,41 @@ def test_a_key_with_invalid_characters_is_refused_and_not_repeated(end: str) -> 
         ) as caught:
             check_key(Key(key), "api_key")
         assert "secret" not in repr(caught.value) + repr(vars(caught.value))
+
+
+@pytest.mark.parametrize("url", [5, 0, b"https://host", [], True, object()])
+def test_a_base_url_must_be_a_str(url: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^base_url must be a str, got "):
+        check_base_url(url, allow_insecure=False)  # type: ignore[arg-type]
+
+
+class Hidden:
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def get_secret_value(self) -> object:
+        return self._value
+
+
+class Named(str, Enum):  # noqa: UP042  whose str() is "Named.KEY"
+    KEY = "sk-secret"
+
+
+def test_a_key_may_be_a_secret() -> None:
+    assert as_key("sk-secret") == as_key(Hidden("sk-secret")) == Key("sk-secret")
+    assert as_key(Named.KEY) == Key("sk-secret")
+    assert isinstance(as_key(Hidden("sk-secret")), Key)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(b"sk-secret", bytearray(b"sk-secret"), 5, 1.5, True, ["sk-secret"], {"key": "sk-secret"}),
+        *(object(), str, Hidden, Hidden(b"sk-secret"), Hidden(None), Hidden(Hidden("sk-secret"))),
+    ],
+)
+def test_a_key_of_another_type_is_refused_and_not_repeated(given: object) -> None:
+    error = as_key(given)
+    assert isinstance(error, ConfigurationError)
+    assert str(error).startswith("api_key must be a str, got ")
+    assert "secret" not in str(error)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import math
+from functools import partial
 from importlib import metadata
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
 import msgspec
@@ -336,3 +339,46 @@ def test_invalid_tools_are_refused(tools: Any, sentence: str) -> None:
 def test_each_function_is_declared_once() -> None:
     made = as_function_tools([find])
     assert as_function_tools(made) == made
+
+
+def not_evaluable(x: str) -> str:
+    """Have an annotation that raises an AttributeError."""
+    return x
+
+
+def unsupported(x: str) -> str:
+    """Have an annotation that raises a TypeError."""
+    return x
+
+
+not_evaluable.__annotations__["x"] = "json.missing"
+unsupported.__annotations__["x"] = "1 | 'a'"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *(min, max, print, dict.get, "".join, [].append, partial(min), partial(dict), vars),
+        *(itemgetter(1), Office, 5, None, "f", b"f", [], object(), type),
+        *(not_evaluable, unsupported, lambda x: x, lambda *x: x),
+    ],
+)
+def test_whatever_cannot_be_declared_is_refused_with_one_sentence(item: Any) -> None:
+    for make in (lambda: as_function_tools([item]), lambda: FunctionTool(item, name="f")):
+        with pytest.raises(ConfigurationError) as caught:
+            make()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_builtin_without_a_signature_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"^'min' has no signature that Python can read"):
+        as_function_tools([min])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"name": 5}, {"name": b"f"}, {"description": 5}, {"timeout": True}, {"timeout": math.nan}],
+)
+def test_options_of_a_function_tool_of_a_wrong_type_are_refused(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^(name|description|timeout)=.* must be "):
+        FunctionTool(lambda: None, **options)

@@ -1,5 +1,9 @@
+import errno
 import mimetypes
+import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +18,7 @@ from cometgem.types import (
     Part,
     PartialArg,
 )
+from cometgem.types.files import read_file
 
 
 def sent(value: object) -> bytes:
@@ -165,3 +170,90 @@ def test_content_round_trip() -> None:
         b'],"role":"model"}'
     )
     assert sent(msgspec.json.decode(body, type=Content)) == body
+
+
+needs_posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+
+
+@needs_posix
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "link to a fifo"])
+def test_from_file_refuses_what_is_not_a_regular_file_without_opening_it(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            monkeypatch.chdir(tmp_path)  # the path of a socket is short
+            listener.bind("a.png")
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            os.mkfifo(tmp_path / "fifo")
+            path.symlink_to(tmp_path / "fifo")
+        monkeypatch.setattr("cometgem.types.files.open_file", None)
+        with pytest.raises(OSError, match="Not a regular file") as caught:
+            Part.from_file(path)
+    assert caught.value.filename == str(path)
+
+
+@needs_posix
+def test_from_file_does_not_wait_for_a_fifo_that_replaces_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    os.mkfifo(path)
+    monkeypatch.setattr("cometgem.types.files.check_file", lambda path, _: path)
+    with pytest.raises(OSError, match="Not a regular file"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "a\ud800.png"])
+def test_from_file_refuses_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    for given in (f"{tmp_path}/{name}", tmp_path / name):
+        with pytest.raises(ValueError, match="is not a valid path"):
+            Part.from_file(given)
+
+
+@pytest.mark.parametrize("given", [5, b"a.png", None, [], 1.5])
+def test_from_file_refuses_what_is_not_a_path(given: Any) -> None:
+    with pytest.raises(ValueError, match="path must be a str or a Path, got"):
+        Part.from_file(given)
+
+
+def test_from_file_reads_no_more_than_max_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"12345")
+    for limit in (5, 6, None, 10**30):
+        assert Part.from_file(path, max_size=limit) == Part.from_bytes(b"12345", "image/png")
+    with pytest.raises(OSError, match=r"at least 5 bytes, expected no more than max_size=4"):
+        Part.from_file(path, max_size=4)
+    for wrong in (-1, 1.5, "5", True):
+        with pytest.raises(ValueError, match=r"^max_size=.* must be a number of bytes, or None"):
+            Part.from_file(path, max_size=wrong)  # type: ignore[arg-type]
+
+
+def test_from_file_refuses_huge_files_before_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with path.open("wb") as file:
+        file.truncate(10**12)  # sparse
+    with pytest.raises(OSError, match=r"expected no more than max_size=100,000,000") as caught:
+        Part.from_file(path)
+    assert caught.value.errno == errno.EFBIG
+    with pytest.raises(OSError, match="Not enough memory") as caught:
+        Part.from_file(path, max_size=None)
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"x" * 3_000_000)
+    small = os.stat_result((0o100644, 0, 0, 1, 0, 0, 5, 0, 0, 0))
+    monkeypatch.setattr("cometgem.types.files.fstat", lambda _: small)
+    assert len(read_file(path, 3_000_000)) == 3_000_000
+    assert len(read_file(path, None)) == 3_000_000
+    with pytest.raises(OSError, match="expected no more than max_size=2,999,999"):
+        monkeypatch.setattr("cometgem.types.files.check_file", lambda path, _: path)
+        read_file(path, 2_999_999)
