@@ -81,7 +81,7 @@ BEFORE = [
         "a request for a single response gets none", (Reply.silence(),),
         client={"timeouts": IMPATIENT},
         operation="single", requests=1, texts=(), connection="closed",
-        ends=raises(APITimeoutError, "nothing arrived for 0.5 s", phase="stall"),
+        ends=raises(APITimeoutError, "no response within 0.5 s", phase="stall"),
     ),
     Row(
         "the headers arrive byte by byte", ((Drip(_HEAD, 0.001), _BODY),),
@@ -98,7 +98,7 @@ BEFORE = [
         "the headers of a single response arrive byte by byte without end",
         ((_ENDLESS_HEAD, Drip(b"x" * 4000, 0.02)),), client={"timeouts": IMPATIENT},
         operation="single", requests=1, texts=(), connection="closed",
-        ends=raises(APITimeoutError, "nothing arrived for 0.5 s", phase="stall"),
+        ends=raises(APITimeoutError, "no response within 0.5 s", phase="stall"),
     ),
     Row(
         "headers arrive at full speed without end",

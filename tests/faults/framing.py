@@ -111,7 +111,7 @@ FRAMING = [
     Row(
         "a single call gets a stream without a finish reason", (Reply.raw(events(3)),) * 3,
         operation="single", requests=3, texts=_THREE, connection="kept",
-        ends=raises(StreamTruncatedError, "the stream ended without a finishReason"),
+        ends=raises(StreamTruncatedError, "the response ended without a finishReason"),
     ),
     Row(
         "Content-Length is smaller than the body", _too_short, after=(1, 7),
@@ -181,7 +181,7 @@ FRAMING = [
         "a single JSON response is truncated and the body ends properly",
         (Reply.raw(b'{"candidates": [{"con', content_type=_JSON),) * 3,
         operation="both", requests=3, texts=(), connection="kept",
-        ends=raises(StreamTruncatedError, "the stream ended in the middle of a chunk"),
+        ends=raises(StreamTruncatedError, "the response ended in the middle of its JSON"),
     ),
     Row(
         "a JSON array is truncated and the body ends properly",
