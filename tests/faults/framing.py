@@ -180,8 +180,14 @@ FRAMING = [
     Row(
         "a single JSON response is truncated and the body ends properly",
         (Reply.raw(b'{"candidates": [{"con', content_type=_JSON),) * 3,
-        operation="both", requests=3, texts=(), connection="kept",
+        operation="single", requests=3, texts=(), connection="kept",
         ends=raises(StreamTruncatedError, "the response ended in the middle of its JSON"),
+    ),
+    Row(
+        "a single JSON response in place of a stream is truncated and the body ends properly",
+        (Reply.raw(b'{"candidates": [{"con', content_type=_JSON),) * 3,
+        operation="stream", requests=3, texts=(), connection="kept",
+        ends=raises(StreamTruncatedError, "the stream ended in the middle of a chunk"),
     ),
     Row(
         "a JSON array is truncated and the body ends properly",
