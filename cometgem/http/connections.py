@@ -31,10 +31,10 @@ __all__ = [
 _RESERVE = 48
 
 # Whether the connection of this task's last request had served another one before.
-reused = ContextVar("reused", default=False)
+reused: ContextVar[bool] = ContextVar("reused", default=False)
 
 # Whether this task's next request needs a connection that has served none before.
-new_only = ContextVar("new_only", default=False)
+new_only: ContextVar[bool] = ContextVar("new_only", default=False)
 
 
 class Slots:
