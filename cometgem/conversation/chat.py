@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
@@ -22,6 +23,7 @@ from cometgem.conversation.turns import (
     without_thoughts,
     write_transcript,
 )
+from cometgem.errors import CometGemWarning
 from cometgem.request.functions import FunctionTool, as_function_tools
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 
@@ -82,7 +84,8 @@ class Chat(Generic[ItemT_co]):
         self._keep_thoughts = keep_thoughts
         self._busy = False
         self._unfinished: list[Content] = []
-        check_conversation(model, self._tools, options)
+        if warning := check_conversation(model, self._tools, options):
+            warnings.warn(warning, CometGemWarning, stacklevel=3)  # where Client.chat was called
 
     def __repr__(self) -> str:
         return f"<Chat with {self.model}, turns={len(self.history)}>"

@@ -345,8 +345,11 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
 
 def check_conversation(
     model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
-) -> None:
+) -> str | None:
     """Check the arguments before there is anything to send.
+
+    Returns:
+        Why they will probably not have the intended effect, or None.
 
     Raises:
         ConfigurationError: An argument is not valid.
@@ -355,7 +358,7 @@ def check_conversation(
     _, call = split_options(options)
     if tools is not None:
         call["tools"] = tools
-    check_request(model, call)
+    return check_request(model, call)
 
 
 class _SingleRound:
