@@ -351,6 +351,9 @@ def check_conversation(
 ) -> None:
     """Check the arguments before there is anything to send, and issue their warning.
 
+    Returns:
+        Why they will probably not have the intended effect, or None.
+
     Raises:
         ConfigurationError: An argument is not valid.
         TypeError: An option does not exist.

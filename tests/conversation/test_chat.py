@@ -15,6 +15,7 @@ from cometgem import (
     Chat,
     Client,
     CometGemError,
+    CometGemWarning,
     ConfigurationError,
     Content,
     Part,
@@ -384,3 +385,11 @@ async def test_invalid_contents_do_not_start_a_turn(
     chat.model = MODEL
     await chat.send("Hi")
     assert len(fake_server.requests) == 1
+
+
+def test_thinking_that_does_not_fit_the_model_warns_when_the_chat_is_made() -> None:
+    client = Client("sk-key-of-the-test")
+    config: Any = {"thinking_config": {"thinking_budget": 512}}
+    with pytest.warns(CometGemWarning, match="does not fit 'gemini-3-pro'") as warned:
+        client.chat("gemini-3-pro", generation_config=config)
+    assert [warning.filename for warning in warned] == [__file__]

@@ -95,7 +95,8 @@ def test_config_keys_of_other_sdks_get_the_right_suggestion(key: str, suggestion
     "config", [GenerationConfig(logprobs=1), {"response_format": {}, "logprobs": 5, "newer": 1}]
 )
 def test_config_keys_of_the_api_pass(config: Any) -> None:
-    build_request("generateContent", "m", "Hi", {"generation_config": config})
+    request = build_request("generateContent", "m", "Hi", {"generation_config": config})
+    assert json.loads(request.body)["generationConfig"]["logprobs"] in (1, 5)
 
 
 def test_extra_body_sends_any_key() -> None:
