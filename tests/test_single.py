@@ -148,3 +148,23 @@ async def test_the_connection_is_kept_after_a_response_and_closed_after_an_error
     with pytest.raises(APITimeoutError):
         await client.generate_content(MODEL, "Hi", timeouts=Timeouts(stall=0.1))
     await fake_server.requests[-1].wait_gone()
+
+
+@pytest.mark.parametrize("body", [b'{"message": "Forbidden"}', b"{}", b"[INFO] no upstream"])
+async def test_a_foreign_response_is_an_error_at_once(
+    body: bytes, client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(body, content_type="application/json"))
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.generate_content(MODEL, "Hi")
+    assert (caught.value.excerpt, caught.value.partial) == (body.decode(), None)
+    assert len(fake_server.requests) == 1
+
+
+async def test_a_streamed_response_with_a_cut_candidate_is_an_error(
+    client: Client, fake_server: FakeServer
+) -> None:
+    whole = b'{"candidates": [{"finishReason": "STOP"}, {"index": 1}]}'
+    fake_server.add(*[Reply.raw(b"data: %b\n\n" % whole)] * 3)
+    with pytest.raises(StreamTruncatedError, match="without a finishReason for candidate 1"):
+        await client.generate_content(MODEL, "Hi")

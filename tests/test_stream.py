@@ -392,3 +392,12 @@ async def test_a_large_request_is_released_with_the_first_chunk(
             assert held() < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+async def test_empty_chunks_are_held_back_up_to_a_limit(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(b"data: {}\n\n" * 1500).then_stall())
+    async with client.stream_generate_content(MODEL, "Hi") as stream:
+        for _ in range(1001):
+            await anext(stream)
