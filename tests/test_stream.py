@@ -401,3 +401,14 @@ async def test_empty_chunks_are_held_back_up_to_a_limit(
     async with client.stream_generate_content(MODEL, "Hi") as stream:
         for _ in range(1001):
             await anext(stream)
+
+
+async def test_an_error_behind_an_empty_chunk_is_retried(
+    client: Client, fake_server: FakeServer
+) -> None:
+    error = b'data: {"error": {"code": 503, "message": "m"}}\n\n'
+    fake_server.add(Reply.raw(b"data: {}\n\n" + error), Reply.text("ok"))
+    retry = RetryPolicy(attempts=2, initial=0.0)
+    stream = client.stream_generate_content(MODEL, "Hi", retry=retry)
+    assert (await stream.get_final_response()).text == "ok"
+    assert len(fake_server.requests) == 2
