@@ -412,3 +412,24 @@ async def test_an_error_behind_an_empty_chunk_is_retried(
     stream = client.stream_generate_content(MODEL, "Hi", retry=retry)
     assert (await stream.get_final_response()).text == "ok"
     assert len(fake_server.requests) == 2
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+async def test_chunks_behind_an_empty_one_in_the_same_read_are_handed_out(
+    end: str, client: Client, fake_server: FakeServer
+) -> None:
+    one = '{"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}'
+    body = f"data: {{}}\n\ndata: {{}}\n\ndata: {one}\n\ndata: {{}}\n\ndata: {one}\n{end}"
+    fake_server.add(Reply.raw(body.encode()))
+    async with client.stream_generate_content(MODEL, "Hi") as stream:
+        assert [chunk.text async for chunk in stream] == ["", "", "x", "", "x"]
+
+
+@pytest.mark.parametrize("blank", [b"", b"\n"])
+async def test_a_stream_of_nothing_but_empty_chunks_is_not_an_answer(
+    blank: bytes, client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(b"data: {}\n\ndata: {}\n" + blank))
+    with pytest.raises(ResponseDecodeError, match="not a generateContent response"):
+        await anext(client.stream_generate_content(MODEL, "Hi"))
+    assert len(fake_server.requests) == 1
