@@ -256,10 +256,17 @@ class GenerateContentStream:
         if self._unread is None:
             await self._send()
         self._unread = None
+        self._chunks = iter(())
         response = self._opened()
         empty: list[GenerateContentResponse] = []
         try:
-            while is_empty(chunk := await self._read(response)) and len(empty) < _MAX_EMPTY:
+            while True:
+                if (chunk := next(self._chunks, None)) is None:
+                    if self._ended:
+                        self._end()
+                    chunk = await self._read(response)
+                if not is_empty(chunk) or len(empty) == _MAX_EMPTY:
+                    break
                 empty.append(chunk)
         except CometGemError:
             response.close()

@@ -191,6 +191,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         f"read an event of at least 67,108,865 bytes, expected no more than 67,108,864; {LIMIT}",
         {"message": "", "size": 67108865, "limit": 67108864},
     ),
+    (
+        EventTooLargeError(1001, 1000, counted="candidates"),
+        CometGemError,
+        "read an event of at least 1,001 candidates, expected no more than 1,000",
+        {"message": "", "size": 1001, "limit": 1000, "counted": "candidates"},
+    ),
     (ToolError(CALL, "raised"), CometGemError, "the tool 'f' raised", called(message="raised")),
     (
         ToolTimeoutError(CALL, 1.5),

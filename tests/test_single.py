@@ -189,3 +189,23 @@ async def test_errors_of_a_single_call_do_not_speak_of_a_stream(
             await client.generate_content("gemini-2.5-flash", "Hi")
     assert str(caught.value) == sentence
     assert str(pickle.loads(pickle.dumps(caught.value))) == sentence  # noqa: S301
+
+
+@pytest.mark.parametrize("body", [b'{"message": "Forbidden"}', b"{}", b"[INFO] no upstream"])
+async def test_a_foreign_response_is_an_error_at_once(
+    body: bytes, client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(body, content_type="application/json"))
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.generate_content(MODEL, "Hi")
+    assert (caught.value.excerpt, caught.value.partial) == (body.decode(), None)
+    assert len(fake_server.requests) == 1
+
+
+async def test_a_streamed_response_with_a_cut_candidate_is_an_error(
+    client: Client, fake_server: FakeServer
+) -> None:
+    whole = b'{"candidates": [{"finishReason": "STOP"}, {"index": 1}]}'
+    fake_server.add(*[Reply.raw(b"data: %b\n\n" % whole)] * 3)
+    with pytest.raises(StreamTruncatedError, match="without a finishReason for candidate 1"):
+        await client.generate_content(MODEL, "Hi")

@@ -405,3 +405,44 @@ async def test_a_large_request_is_released_with_the_first_chunk(
             assert held() < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+async def test_empty_chunks_are_held_back_up_to_a_limit(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(b"data: {}\n\n" * 1500).then_stall())
+    async with client.stream_generate_content(MODEL, "Hi") as stream:
+        for _ in range(1001):
+            await anext(stream)
+
+
+async def test_an_error_behind_an_empty_chunk_is_retried(
+    client: Client, fake_server: FakeServer
+) -> None:
+    error = b'data: {"error": {"code": 503, "message": "m"}}\n\n'
+    fake_server.add(Reply.raw(b"data: {}\n\n" + error), Reply.text("ok"))
+    retry = RetryPolicy(attempts=2, initial=0.0)
+    stream = client.stream_generate_content(MODEL, "Hi", retry=retry)
+    assert (await stream.get_final_response()).text == "ok"
+    assert len(fake_server.requests) == 2
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+async def test_chunks_behind_an_empty_one_in_the_same_read_are_handed_out(
+    end: str, client: Client, fake_server: FakeServer
+) -> None:
+    one = '{"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}'
+    body = f"data: {{}}\n\ndata: {{}}\n\ndata: {one}\n\ndata: {{}}\n\ndata: {one}\n{end}"
+    fake_server.add(Reply.raw(body.encode()))
+    async with client.stream_generate_content(MODEL, "Hi") as stream:
+        assert [chunk.text async for chunk in stream] == ["", "", "x", "", "x"]
+
+
+@pytest.mark.parametrize("blank", [b"", b"\n"])
+async def test_a_stream_of_nothing_but_empty_chunks_is_not_an_answer(
+    blank: bytes, client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.raw(b"data: {}\n\ndata: {}\n" + blank))
+    with pytest.raises(ResponseDecodeError, match="not a generateContent response"):
+        await anext(client.stream_generate_content(MODEL, "Hi"))
+    assert len(fake_server.requests) == 1

@@ -277,7 +277,11 @@ class _PartsMerger:
             self._text = []
 
     def _add_call(self, part: Part, call: FunctionCall) -> None:
-        self._open_calls = self._open_calls or OpenCalls()
+        if self._open_calls is None:
+            if not CallMerger.begins(call):
+                self._done.append(part)
+                return
+            self._open_calls = OpenCalls()
         begun = self._open_calls.add(part, call)
         if begun is not None:
             self._done.append(begun)
@@ -311,12 +315,21 @@ def _copy_logprobs(logprobs: LogprobsResult) -> LogprobsResult:
 
 def _check_depth(part: Part) -> None:
     """Refuse JSON that is nested too deep to be copied, pickled or sent back."""
-    values = [part.part_metadata]
-    values += [call.args for call in (part.function_call, part.tool_call) if call]
-    values += [result.response for result in (part.function_response, part.tool_response) if result]
-    for value in values:
-        if not is_within(value, MAX_DEPTH):
-            raise ResponseDecodeError(
-                f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
-                excerpt=excerpt(encode(part)),
-            )
+    if (call := part.function_call) is not None:
+        _check_value(call.args, part)
+    if (result := part.function_response) is not None:
+        _check_value(result.response, part)
+    if (tool_call := part.tool_call) is not None:
+        _check_value(tool_call.args, part)
+    if (tool_response := part.tool_response) is not None:
+        _check_value(tool_response.response, part)
+    if part.part_metadata is not None:
+        _check_value(part.part_metadata, part)
+
+
+def _check_value(value: dict[str, Any] | None, part: Part) -> None:
+    if value and not is_within(value, MAX_DEPTH):
+        raise ResponseDecodeError(
+            f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
+            excerpt=excerpt(encode(part)),
+        )
