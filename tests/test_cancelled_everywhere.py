@@ -18,7 +18,7 @@ import pytest
 from conversation.calling import call, calling
 from stepping import Moment, Stepping
 
-from cometgem import Client, ClosedError, RetryPolicy, StreamInterruptedError, Timeouts
+from cometgem import Client, ClosedError, RetryPolicy, StreamTruncatedError, Timeouts
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def heartbeat(client: Client) -> None:
 
 
 async def failing_heartbeat(client: Client) -> None:
-    with pytest.raises(StreamInterruptedError):
+    with pytest.raises(StreamTruncatedError):
         await heartbeat(client)
 
 
@@ -184,7 +184,7 @@ CASES = [
     Case(final_response, [AGAIN, Reply.reset(), SHORT], 5),
     Case(text, [SHORT], 4),
     Case(heartbeat, [SHORT], 6),
-    Case(failing_heartbeat, [Reply.text("a").then_pause(0.002).then_reset()], 2),
+    Case(failing_heartbeat, [Reply.text("a").then_pause(0.002).then_end()], 2),
     Case(left_heartbeat, [SHORT], 4),
     Case(closing, [SHORT], 4),
     Case(closing_the_client, [SHORT], 2),
@@ -205,7 +205,7 @@ class ScriptedServer(FakeServer):
         self.add(*replies)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[ScriptedServer]:
     with ScriptedServer(default=SHORT) as server:
         yield server
