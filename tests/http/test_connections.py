@@ -238,7 +238,8 @@ MANY_CALLS = """
 
     async def main():
         async with Client(base_url=sys.argv[1]) as client:
-            calls = (client.generate_content("gemini-3.8-flash", "Hi") for _ in range(int(sys.argv[2])))
+            times = range(int(sys.argv[2]))
+            calls = (client.generate_content("gemini-3.8-flash", "Hi") for _ in times)
             answers = await asyncio.gather(*calls)
         print(sum(answer.finish_reason == "STOP" for answer in answers))
 
