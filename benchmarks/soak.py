@@ -19,31 +19,17 @@ import sys
 import time
 import warnings
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cometgem import (
-    APIConnectionError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    Client,
-    CometGemError,
-    EventTooLargeError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResponseDecodeError,
-    RetryPolicy,
-    ServerError,
-    StreamInterruptedError,
-    StreamTruncatedError,
-    Timeouts,
-)
-from cometgem.testing import FakeServer, Reply
+import aiohttp
+from soak_plans import MAX_EVENT_SIZE, PARTIAL, Plan, plan
+
+from cometgem import Client, CometGemError, RetryPolicy, Timeouts
+from cometgem.testing import FakeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,110 +39,9 @@ if TYPE_CHECKING:
     from cometgem.testing import RecordedRequest
 
 MODEL = "gemini-3.8-flash"
-MAX_EVENT_SIZE = 64 * 1024
 JOURNAL = 1000  # requests that the server keeps
 MAX_GROWTH = 1.05  # after the first tenth of the time
 WARM_UP = 30.0  # seconds; a tenth of a short run is less
-WORDS = [
-    "Far ",
-    "lamps ",
-    "that no one lit, ",
-    "\U0001f600",
-    "\u2028",
-    "d\u00e9j\u00e0 ",
-    "x" * 2000,
-]
-ARGS = {"city": "Paris", "days": [1, {"hot": True}], "note": None}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the server sends for one stream, and what the client must return."""
-
-    kind: str
-    replies: tuple[Reply, ...]  # one for each attempt; the last one is repeated
-    texts: tuple[str, ...]  # of each chunk
-    errors: tuple[type[CometGemError], ...] = ()
-    args: object = None  # of the function call, if there is one
-
-
-def plan(seed: int, number: int) -> Plan:
-    """Return the plan of a stream."""
-    random = Random(f"{seed} {number}")  # noqa: S311  reproducible
-    words = random.choices(WORDS, k=random.randint(1, 12))
-    thought = random.choice([None, "Hm."])
-    kind = random.choice([*["good"] * len(KINDS), *KINDS])
-    reply = Reply.text(*words, thought=thought, delay=random.choice([0, 0, 0.001, 0.02]))
-    good = Plan(kind, (reply,), ("",) * bool(thought) + tuple(words))
-    planned = KINDS[kind](good, reply) if kind in KINDS else good
-    return replace(planned, replies=tuple(dressed(one, random) for one in planned.replies))
-
-
-def broken(change: Callable[[Reply], Reply], *errors: type[CometGemError]) -> Callable[..., Plan]:
-    """Plan a fault after the good chunks."""
-    return lambda good, reply: replace(good, replies=(change(reply),), errors=errors)
-
-
-def refused(refusal: Reply, error: type[CometGemError]) -> Callable[..., Plan]:
-    """Plan a response without chunks."""
-    return lambda good, _: replace(good, replies=(refusal,), texts=(), errors=(error,))
-
-
-def again(failure: Reply) -> Callable[..., Plan]:
-    """Plan a failure that succeeds on a retry."""
-    return lambda good, reply: replace(good, replies=(failure, reply))
-
-
-TOO_LARGE = b"data: " + b"x" * (MAX_EVENT_SIZE + 1) + b"\n\n"
-CALL = Reply.call("f", ARGS, in_pieces=True)
-IMAGE = Reply.image(bytes(range(256)) * 100)
-
-KINDS: dict[str, Callable[[Plan, Reply], Plan]] = {
-    "truncated": broken(Reply.then_end, StreamTruncatedError),
-    "reset": broken(lambda r: r.then_reset(0.3), StreamInterruptedError, APIConnectionError),
-    "stalled": broken(Reply.then_stall, APITimeoutError),
-    "error event": broken(lambda r: r.then_error(503, dialect="google"), ServerError),
-    "bare error": broken(lambda r: r.then_error(429, bare=True), RateLimitError),
-    "malformed": broken(lambda r: r.then_raw(b"data: {oops\n\n"), ResponseDecodeError),
-    "too large": broken(lambda r: r.then_raw(TOO_LARGE), EventTooLargeError),
-    "400": refused(Reply.error(400), BadRequestError),
-    "401": refused(Reply.error(401), AuthenticationError),
-    "403": refused(Reply.error(403, dialect="bare"), PermissionDeniedError),
-    "429": refused(Reply.error(429, retry_after=3600), RateLimitError),
-    "page": refused(Reply.html(200), ResponseDecodeError),
-    "502, good": again(Reply.html(502)),
-    "503, good": again(Reply.error(503)),
-    "429, good": again(Reply.error(429, retry_after=0)),
-    "reset, good": again(Reply.reset()),
-    "late": lambda good, reply: replace(good, replies=(reply.delay(headers=0.5, first=0.5),)),
-    "call": lambda good, _: replace(
-        good, replies=(CALL,), texts=("",) * len(CALL.steps), args=ARGS
-    ),
-    "image": lambda good, _: replace(good, replies=(IMAGE,), texts=("",)),
-    "single": lambda good, _: good,
-    "left": lambda good, reply: replace(good, replies=(reply.then_stall(),)),
-    "cancelled": lambda good, reply: replace(good, replies=(reply.then_stall(),)),
-}
-
-
-def dressed(reply: Reply, random: Random) -> Reply:
-    """Vary the framing of a reply as servers do."""
-
-    def one_in(times: int) -> bool:
-        return random.randrange(times) == 0
-
-    reply = reply.framed(
-        newline=random.choice(["\n", "\r\n", "\r"]),
-        space=one_in(2),
-        pretty=one_in(5),
-        bom=one_in(5),
-        done=one_in(5),
-    )
-    if one_in(3):
-        reply = reply.pings(every=0.2)
-    if one_in(3):
-        reply = reply.cut(random.randint(100, 3000))
-    return reply.gzip() if one_in(3) else reply
 
 
 class PlannedServer(FakeServer):
@@ -197,19 +82,59 @@ class Outcome:
     error: CometGemError | None = None
 
 
+class Callers:
+    """Those who call: with the common client, or with one of their own that is closed meanwhile.
+
+    Args:
+        new_client: Returns a new client, on a session if one is given.
+    """
+
+    def __init__(self, new_client: Callable[[aiohttp.ClientSession | None], Client]) -> None:
+        self._new_client = new_client
+        self._client = new_client(None)
+        self._session = aiohttp.ClientSession()
+        self._session_client = new_client(self._session)
+
+    async def aclose(self) -> None:
+        """Close the clients and the session."""
+        await self._client.aclose()
+        await self._session_client.aclose()
+        await self._session.close()
+
+    async def run(self, planned: Plan, prompt: str) -> Outcome:
+        """Make a call as planned, and leave it or close its client if that is the plan."""
+        if "client closed" not in planned.kind:
+            client = self._session_client if planned.kind == "session" else self._client
+            return await run(client, planned, prompt)
+        own = self._new_client(self._session if "session" in planned.kind else None)
+        async with own, asyncio.TaskGroup() as group:
+            call = group.create_task(run(own, planned, prompt))
+            await asyncio.wait([call], timeout=0.1)
+            await own.aclose()
+            async with asyncio.timeout(1):
+                return await call
+
+
 async def run(client: Client, planned: Plan, prompt: str) -> Outcome:
     """Read a stream, and leave it if that is the plan."""
-    if planned.kind == "single":
-        response = await client.generate_content(MODEL, prompt)
-        return Outcome(list(planned.texts), response)
     outcome = Outcome([])
-    stream = client.stream_generate_content(MODEL, prompt)
+    stream = client.stream_generate_content(
+        MODEL, prompt, timeouts=Timeouts(total=0.3) if "total" in planned.kind else None
+    )
     try:
+        if "single" in planned.kind:
+            response = await client.generate_content(MODEL, prompt)
+            return Outcome(list(planned.texts), response)
         async with asyncio.timeout(0.3 if planned.kind == "cancelled" else None):
-            async for chunk in stream:
+            chunks = stream.heartbeat(0.01) if "heartbeat" in planned.kind else stream
+            async for chunk in chunks:
+                if chunk is None:
+                    continue
                 outcome.texts.append(chunk.text)
-                if planned.kind == "left" and len(outcome.texts) * 2 >= len(planned.texts):
+                if "left" in planned.kind and len(outcome.texts) * 2 >= len(planned.texts):
                     break
+                if "slow caller" in planned.kind:
+                    await asyncio.sleep(0.01)
     except CometGemError as error:
         outcome.error = error.with_traceback(None)  # avoids a reference cycle with this frame
         outcome.response = error.partial
@@ -223,8 +148,9 @@ async def run(client: Client, planned: Plan, prompt: str) -> Outcome:
 def differences(planned: Plan, outcome: Outcome) -> Iterator[str]:
     """Yield the differences from the plan."""
     texts, response, error = outcome.texts, outcome.response, outcome.error
-    is_part = planned.kind in ("left", "cancelled", "reset")
-    sent = planned.texts[: len(texts)] if is_part else planned.texts
+    is_part = planned.kind in PARTIAL
+    whole = planned.texts + ("x",) * 200 if planned.kind == "total, slow caller" else planned.texts
+    sent = whole[: len(texts)] if is_part else whole
     if bool(error) != bool(planned.errors) or (error and not isinstance(error, planned.errors)):
         yield f"{error!r}, expected {planned.errors}"
     if tuple(texts) != sent:
@@ -257,9 +183,9 @@ def descriptors() -> int:
 class Soak:
     """Keeps a number of streams running, checks them, and monitors the process."""
 
-    def __init__(self, client: Client, options: argparse.Namespace) -> None:
+    def __init__(self, callers: Callers, options: argparse.Namespace) -> None:
         self.problem: str = ""
-        self._client = client
+        self._callers = callers
         self._seed: int = options.seed
         self._streams: int = options.streams
         self._start = time.monotonic()
@@ -302,7 +228,7 @@ class Soak:
         while not self._is_over():
             number = next(self._numbers)
             planned = plan(self._seed, number)
-            outcome = await run(self._client, planned, str(number))
+            outcome = await self._callers.run(planned, str(number))
             self._kinds[planned.kind] += 1
             self._chunks += len(outcome.texts)
             for found in differences(planned, outcome):
@@ -329,14 +255,19 @@ class Soak:
 async def soak(url: str, key: str, options: argparse.Namespace) -> str:
     """Return what went wrong, or an empty string."""
     before = descriptors()
-    async with Client(
-        key,
-        base_url=url,
-        timeouts=Timeouts(stall=5.0, first_chunk=30.0),
-        retry=RetryPolicy(attempts=3, initial=0.01),
-        max_event_size=MAX_EVENT_SIZE,
-    ) as client:
-        running = Soak(client, options)
+
+    def new_client(session: aiohttp.ClientSession | None) -> Client:
+        return Client(
+            key,
+            base_url=url,
+            session=session,
+            timeouts=Timeouts(stall=5.0, first_chunk=30.0),
+            retry=RetryPolicy(attempts=3, initial=0.01),
+            max_event_size=MAX_EVENT_SIZE,
+        )
+
+    async with aclosing(Callers(new_client)) as callers:
+        running = Soak(callers, options)
         await running.run()
     await asyncio.sleep(0.5)  # connections are closed in the next iterations of the event loop
     gc.collect()

@@ -45,8 +45,7 @@ class Client:
     """Generates content with Gemini models, streamed or as a complete response.
 
     It can be created anywhere, but must be used in one event loop, with ``async with`` or ``await
-    aclose()``. One client serves any number of concurrent calls; connections are reused, and
-    their number is not limited.
+    aclose()``. One client serves any number of concurrent calls; connections are reused.
 
     Args:
         api_key: A str, or an object with ``get_secret_value()`` such as pydantic's ``SecretStr``.

@@ -135,7 +135,7 @@ async def test_the_wait_for_a_connection_counts_toward_the_total_alone(
 
 
 async def test_closing_in_the_moment_in_which_a_connection_is_free(fake_server: FakeServer) -> None:
-    fake_server.add(Reply.text("a").then_stall(), Reply.silence())
+    fake_server.add(Reply.text("a").then_stall())
     async with Client(
         fake_server.api_key, base_url=fake_server.url, max_connections=1, retry=ONCE
     ) as client:
@@ -149,7 +149,6 @@ async def test_closing_in_the_moment_in_which_a_connection_is_free(fake_server: 
             with pytest.raises(ClosedError):
                 await waiting
         assert len(fake_server.requests) == 1
-        fake_server._script.clear()  # noqa: SLF001  replies that no request took
         assert (await client.generate_content(MODEL, "Hi")).text
 
 
@@ -239,8 +238,8 @@ MANY_CALLS = """
 
     async def main():
         async with Client(base_url=sys.argv[1]) as client:
-            call = client.generate_content
-            calls = (call("gemini-3.8-flash", "Hi") for _ in range(int(sys.argv[2])))
+            times = range(int(sys.argv[2]))
+            calls = (client.generate_content("gemini-3.8-flash", "Hi") for _ in times)
             answers = await asyncio.gather(*calls)
         print(sum(answer.finish_reason == "STOP" for answer in answers))
 
