@@ -346,3 +346,12 @@ def test_hints_belong_to_the_class_not_the_fields() -> None:
     hinted = {cls for cls in CLASSES.values() if getattr(cls, "hint", "")}
     assert hinted == {AuthenticationError, PermissionDeniedError, NotFoundError, RateLimitError}
     assert "hint" not in vars(NotFoundError(404, "m"))
+
+
+@pytest.mark.parametrize(
+    "code", [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+def test_the_direction_of_text_cannot_be_changed(code: int) -> None:
+    for error in (APIStatusError(400, chr(code)), ResponseDecodeError("", excerpt=chr(code))):
+        assert chr(code) not in str(error) + repr(error)
+        assert f"\\u{code:04x}" in str(error)

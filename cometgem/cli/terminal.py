@@ -1,6 +1,7 @@
 """Output: stdout and stderr, each of them a terminal, a pipe or file, or closed.
 
-A server's text must not control a terminal: control characters are escaped here.
+A server's text must not control a terminal: control characters are escaped here, including those
+that change the direction of text.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ __all__ = [
 
 BOLD, DIM, CYAN = "1", "2", "36"
 
+# They reorder the text around them, so that it reads differently from what it is.
+_BIDI = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+
 # C0, DEL and C1 without tab and line ends. Other unprintable characters stay: some join emoji.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
-_ALL_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}]|\r(?!\n)")
+_ALL_CONTROLS = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 
 def visible(text: str) -> str:

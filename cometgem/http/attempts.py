@@ -113,13 +113,13 @@ class Attempts:
             response: The response of that attempt, or None if no headers came.
             handed_out: How many chunks the caller has received.
         """
-        self._transport.redact_key(error)
         if merger.chunks:
             error.partial = merger.response()
         if isinstance(error, (StreamError, APITimeoutError)):
             error.chunks = handed_out
         if isinstance(error, StreamError) and response is not None:
             error.request_id = response.request_id
+        self._transport.redact_key(error)
 
     def _too_long(self, delay: float) -> bool:
         return asyncio.get_running_loop().time() + delay >= self.total_at

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 
 from cometgem.errors import ClosedError, CometGemError, StreamInterruptedError
-from cometgem.http.redact import strip_tracebacks
+from cometgem.http.redact import foreign_cause
 from cometgem.response.failure import request_id
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class HTTPResponse:
             self._owner.check_loop()
             if not self.closed and (rest := self._unread()):
                 return rest
-            raise self._interruption(error) from strip_tracebacks(error)
+            raise self._interruption(error) from foreign_cause(error)
         if self.closed:  # in the moment in which the data came
             raise self._interruption(None)
         if not data:

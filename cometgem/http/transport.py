@@ -37,7 +37,7 @@ from cometgem.http.connections import (
     reused,
 )
 from cometgem.http.deadline import Deadline
-from cometgem.http.redact import redact_key, strip_tracebacks
+from cometgem.http.redact import Redactor, foreign_cause
 from cometgem.http.response import CLIENT_CLOSED, HTTPResponse
 from cometgem.request.address import Key
 from cometgem.response.failure import MAX_ERROR_BODY, status_failure
@@ -96,7 +96,7 @@ class Transport:
     ) -> None:
         self.closed: bool = False
         self._base_url = base_url
-        self._key = key
+        self._redactor = Redactor(key)
         bearer = Key("Bearer " + key)
         self._headers = {
             **headers,
@@ -211,7 +211,7 @@ class Transport:
 
     def redact_key(self, error: CometGemError) -> None:
         """Remove the API key from an error."""
-        redact_key(self._key, error)
+        self._redactor.redact_error(error)
 
     async def _wait_for_slot(
         self, timeouts: Timeouts, total_at: float, interrupt: Interrupt
@@ -237,16 +237,16 @@ class Transport:
             async with interrupt.timeout(deadline.seconds()):
                 response = await self._send(session, request, timeouts)
         except aiohttp.ServerTimeoutError as error:
-            raise APITimeoutError("connect", timeouts.connect or 0.0) from strip_tracebacks(error)
+            raise APITimeoutError("connect", timeouts.connect or 0.0) from foreign_cause(error)
         except TimeoutError as error:
             interrupt.check()
-            raise deadline.error() from strip_tracebacks(error)
+            raise deadline.error() from foreign_cause(error)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             interrupt.check()
             self.check_open()
             if isinstance(error, RuntimeError):
                 raise
-            raise self._connection_error(error) from strip_tracebacks(error)
+            raise self._connection_error(error) from foreign_cause(error)
         try:
             interrupt.check()
         except ClosedError:
@@ -356,9 +356,8 @@ class Transport:
         finally:
             response.close()
         interrupt.check()
-        error = status_failure(
-            response.status, response.headers, body[:MAX_ERROR_BODY], now=time.time()
-        )
+        body = self._redactor.redact(body)[:MAX_ERROR_BODY]  # a cut could hide a part of the key
+        error = status_failure(response.status, response.headers, body, now=time.time())
         location = response.headers.get("location")
         if response.status // 100 == 3:  # noqa: PLR2004  3xx
             error.message = (

@@ -19,6 +19,11 @@ __all__ = ["MAX_BODY", "auth", "is_gemini", "parse_json", "parse_path", "refusal
 # The gateway's limit: 128 MB.
 MAX_BODY = 128 * 1024 * 1024
 
+# The API's limit on nested objects and lists, which is that of protobuf.
+_MAX_DEPTH = 100
+
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+
 _PATH = re.compile(r"/v1(?:alpha|beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
 
 
@@ -29,10 +34,13 @@ def parse_path(path: str) -> tuple[str, str]:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the JSON value, or None if the data is not JSON."""
+    """Return the JSON value, or None if the data is not JSON or cannot be parsed here.
+
+    The latter are numbers of thousands of digits, and values nested deeper than Python allows.
+    """
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -55,6 +63,8 @@ def refusal(request: RecordedRequest, knows: Callable[[str], bool]) -> Reply | N
     if problem is None:
         return None
     status, code, message = problem
+    if code == "INVALID_ARGUMENT":  # the gateway passes on the error of the API behind it
+        return Reply.error(status, dialect="google", message=message, request_id=request.request_id)
     return Reply.error(status, code=code, message=message, request_id=request.request_id)
 
 
@@ -71,6 +81,8 @@ def _problem(  # noqa: PLR0911  # one per problem
             "",
             f"the body has {len(request.raw_body)} bytes, expected no more than {MAX_BODY}",
         )
+    if _is_too_deep(request.raw_body):
+        return 400, "INVALID_ARGUMENT", f"Message too deep: more than {_MAX_DEPTH} levels."
     if not isinstance(request.body, dict):
         return 400, "bad_request_body", "the body is not a JSON object"
     if not knows(request.model):
@@ -79,3 +91,15 @@ def _problem(  # noqa: PLR0911  # one per problem
     if not isinstance(contents, list) or not contents:
         return 500, "invalid_request", "contents is required"
     return None
+
+
+def _is_too_deep(data: bytes) -> bool:
+    """Whether JSON is nested deeper than the API allows, also if it is too deep to be parsed."""
+    if data.count(b"[") + data.count(b"{") <= _MAX_DEPTH:
+        return False
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
+        if depth > _MAX_DEPTH:
+            return True
+    return False

@@ -25,8 +25,8 @@ MODEL = "gemini-3.8-flash"
 KEY = "sk-secret-0123456789"
 # Long enough for the slowest machine; nothing waits that long unless it hangs.
 PATIENCE = 60
-ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\x9b\x7f"
-SHOWN = r"\u001b]0;owned\u0007\u001b[2J\u000d\u009b\u007f"
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\x9b\x7f\u202e\u2066\u200f\u061c"
+SHOWN = r"\u001b]0;owned\u0007\u001b[2J\u000d\u009b\u007f\u202e\u2066\u200f\u061c"
 ANSWER = "Hello from the fake server."
 USAGE = "usage: 8 prompt, 1 thoughts, 3 answer, 12 total tokens; finish reason STOP\n"
 

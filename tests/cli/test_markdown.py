@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli.speaking import Tty
 
+from cometgem.cli.markdown import MarkdownText
 from cometgem.cli.terminal import Terminal
 from cometgem.testing import FakeServer, Reply
 
@@ -142,3 +143,19 @@ def test_markdown_without_the_extra(talk: Talk, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "cometgem.cli.markdown", None)
     sentence = "--markdown needs the rich package: pip install 'cometgem[cli]'"
     assert talk("Hi", argv=("--markdown",)) == (2, "", f"cometgem: error: {sentence}\n")
+
+
+@pytest.mark.parametrize("code", [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2066, 0x2069])
+def test_the_direction_of_text_cannot_be_changed(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    char, screen = chr(code), list[str]()
+    monkeypatch.setattr(sys, "stdout", Tty(screen))
+    text = MarkdownText(Terminal())
+    text.add(
+        f"a{char} [l{char}](http://x.test/{char} 't{char}') ![i{char}](u{char}) `c{char}` &#{code};"
+        f"\n\n```py{char}\nx{char}\n```\n\n# h{char}\n\n- {char}\n\n|{char}|\n|---|\n|{char}|\n\n"
+    )
+    text.end()
+    assert char not in "".join(screen)
+    assert f"h\\u{code:04x}" in "".join(screen)

@@ -39,6 +39,10 @@ async def ask(
         ({"data": b"{"}, 400, "bad_request_body"),
         ({"data": b"[]"}, 400, "bad_request_body"),
         ({"data": b"\xff"}, 400, "bad_request_body"),
+        ({"data": b"{" * 50}, 400, "bad_request_body"),
+        ({"data": b'{"contents": ' + b"9" * 5000 + b"}"}, 400, "bad_request_body"),
+        ({"data": b'{"contents": "\xff\xfe"}'}, 400, "bad_request_body"),
+        ({"data": b"\xff\xfe{\x00}\x00"}, 500, "invalid_request"),  # JSON in UTF-16
         ({"data": b"{}"}, 500, "invalid_request"),
         ({"data": b'{"contents": []}'}, 500, "invalid_request"),
         ({"data": b'{"contents": "Hi"}'}, 500, "invalid_request"),
@@ -92,3 +96,44 @@ async def test_a_body_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         good = json.dumps(GOOD).encode()
         assert (await ask(server, data=good + b" " * 1_900_000))[0] == 200
         assert (await ask(server, data=good + b" " * 2_000_000))[0] == 413
+
+
+@pytest.mark.parametrize("levels", [101, 1_000, 10_000, 100_000])
+@pytest.mark.parametrize("is_complete", [True, False])
+async def test_a_deeply_nested_body_is_refused_like_the_api_does(
+    levels: int, *, is_complete: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = b'{"contents": [' + b'{"a":[' * (levels // 2) + b"]}" * (levels // 2) + b"]}"
+    data = data if is_complete else data[:-1]
+    with FakeServer() as server:
+        server.add(Reply.text("kept"))
+        status, body = await ask(server, data=data)
+        assert (status, body["error"]["status"]) == (400, "INVALID_ARGUMENT")
+        (request,) = server.requests
+        assert request.raw_body == data
+        assert request.operation == "generateContent"
+        await request.wait_done()
+        assert request.finished
+        assert (await ask(server))[1]["candidates"][0]["content"]["parts"] == [{"text": "kept"}]
+    assert capfd.readouterr().err == ""
+
+
+async def test_an_unvalidated_deep_body_gets_the_scripted_reply() -> None:
+    with FakeServer(validate=False) as server:
+        assert (await ask(server, data=b"[" * 100_000))[0] == 200
+        assert server.requests[0].body is None
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        [{"parts": [{"text": "["}]}] * 200,
+        [{"parts": [{"text": '[{"\\' * 200}]}],
+        json.loads("[" * 99 + "]" * 99),
+    ],
+    ids=["long", "brackets in text", "just deep enough"],
+)
+async def test_a_body_that_is_not_too_deep(contents: Any) -> None:
+    with FakeServer() as server:
+        assert (await ask(server, data=json.dumps({"contents": contents}).encode()))[0] == 200
+        assert server.requests[0].body == {"contents": contents}
