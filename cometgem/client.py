@@ -7,7 +7,12 @@ import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
-from cometgem.conversation.rounds import ConversationItem, ConversationStream, start_conversation
+from cometgem.conversation.rounds import (
+    Caller,
+    ConversationItem,
+    ConversationStream,
+    start_conversation,
+)
 from cometgem.errors import (
     CometGemWarning,
     ConfigurationError,
@@ -238,7 +243,9 @@ class Client:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
-        return start_conversation(self, model, contents, as_function_tools(tools), options)
+        return start_conversation(
+            self._caller(), model, contents, as_function_tools(tools), options
+        )
 
     @overload
     def chat(
@@ -292,7 +299,7 @@ class Client:
         """
         self._transport.check_open()
         return Chat(
-            self,
+            self._caller(),
             model,
             tools=tools,
             history=history,
@@ -341,7 +348,17 @@ class Client:
             ClosedError: The client is closed.
         """
         self._transport.check_open()
-        return load_chat(self, text, tools=tools, keep_thoughts=keep_thoughts, options=options)
+        return load_chat(
+            self._caller(), text, tools=tools, keep_thoughts=keep_thoughts, options=options
+        )
+
+    def _caller(self) -> Caller:
+        return Caller(
+            self.generate_content,
+            self.stream_generate_content,
+            self._transport.watch,
+            self._transport.run_in_loop,
+        )
 
     def _attempts(
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
@@ -23,6 +22,7 @@ from cometgem.conversation.turns import (
     write_transcript,
 )
 from cometgem.request.functions import FunctionTool, as_function_tools
+from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Chat(Generic[ItemT_co]):
 
     def __init__(  # noqa: PLR0913  the options of Client.chat
         self,
-        client: Caller,
+        caller: Caller,
         model: str,
         *,
         tools: Sequence[ToolLike] | None,
@@ -77,7 +77,7 @@ class Chat(Generic[ItemT_co]):
         self.options: ConversationOptions = options
         self.history: list[Content] = as_turns(history, "history") if history else []
         self.usage: UsageMetadata = UsageMetadata()
-        self._client = client
+        self._caller = caller
         self._tools = None if tools is None else as_function_tools(tools)
         self._keep_thoughts = keep_thoughts
         self._busy = False
@@ -137,15 +137,15 @@ class Chat(Generic[ItemT_co]):
         """Return an independent copy of the chat; only the client and the functions are shared."""
         options: Any = {name: _copy(value) for name, value in self.options.items()}
         other: Chat[ItemT_co] = Chat(
-            self._client,
+            self._caller,
             self.model,
             tools=None if self._tools is None else [_copy(tool) for tool in self._tools],
             history=None,
             keep_thoughts=self._keep_thoughts,
             options=options,
         )
-        other.history = deepcopy(self.history)
-        other.usage = deepcopy(self.usage)
+        other.history = deep_copy(self.history)
+        other.usage = deep_copy(self.usage)
         return other
 
     def to_json(self) -> str:
@@ -173,7 +173,7 @@ class Chat(Generic[ItemT_co]):
             )
         said = as_turns(contents)
         stream = start_conversation(
-            self._client,
+            self._caller,
             self.model,
             [*self.history, *said],
             self._tools,
@@ -185,7 +185,12 @@ class Chat(Generic[ItemT_co]):
         return stream
 
     def _record(self, said: list[Content], stream: ConversationStream[Any]) -> None:
-        self._busy = False
+        try:
+            self._record_turns(said, stream)
+        finally:
+            self._busy = False  # last: a stream may be dropped in another thread
+
+    def _record_turns(self, said: list[Content], stream: ConversationStream[Any]) -> None:
         self.usage = add_usage(self.usage, stream.usage)
         turns = [*said, *stream.turns]
         if stream.complete and stream.turns and turns[-1].role == "model":
@@ -199,11 +204,11 @@ class Chat(Generic[ItemT_co]):
             # A turn that holds only thoughts stays, since a turn needs parts.
             stripped = map(without_thoughts, turns)
             turns = [new if new.parts else old for new, old in zip(stripped, turns, strict=True)]
-        self.history += deepcopy(turns)  # the caller has these, too, and may change them
+        self.history += deep_copy(turns)  # the caller has these, too, and may change them
 
 
 def load_chat(
-    client: Caller,
+    caller: Caller,
     text: str | bytes,
     *,
     tools: Sequence[ToolLike] | None,
@@ -219,7 +224,7 @@ def load_chat(
     if transcript.system_instruction is not None:
         options.setdefault("system_instruction", transcript.system_instruction)
     chat: Chat[Any] = Chat(
-        client,
+        caller,
         transcript.model,
         tools=tools,
         history=None,
@@ -233,4 +238,4 @@ def load_chat(
 
 def _copy(value: _T) -> _T:
     """Copy mutable values, but not functions: a method's object belongs to the caller."""
-    return value if callable(value) or isinstance(value, FunctionTool) else deepcopy(value)
+    return value if callable(value) or isinstance(value, FunctionTool) else deep_copy(value)
