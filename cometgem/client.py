@@ -11,8 +11,8 @@ from cometgem.conversation.rounds import (
     Caller,
     ConversationItem,
     ConversationStream,
-    start_conversation,
 )
+from cometgem.conversation.start import start_conversation
 from cometgem.errors import (
     CometGemWarning,
     ConfigurationError,

@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
-from cometgem.conversation.rounds import (
-    ConversationStream,
-    check_conversation,
-    start_conversation,
-)
+from cometgem.conversation.start import check_conversation, start_conversation
 from cometgem.conversation.turns import (
     Transcript,
     add_usage,
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cometgem.conversation.options import ConversationOptions
-    from cometgem.conversation.rounds import Caller
+    from cometgem.conversation.rounds import Caller, ConversationStream
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.types.content import Content

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, Typ
 
 import anyio
 
-from cometgem.conversation.options import ConversationOptions, split_options
 from cometgem.conversation.tool_runner import RunningCalls, ToolRunner
 from cometgem.conversation.turns import add_usage, model_turn
 from cometgem.errors import (
@@ -24,8 +23,6 @@ from cometgem.errors import (
     ToolError,
     TooManyRoundsError,
 )
-from cometgem.request.build import check_request
-from cometgem.request.functions import FunctionTool, tools_to_wire
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.views import Heartbeat, TextStream
@@ -35,11 +32,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cometgem.http.transport import Closable
-    from cometgem.request.contents import Contents
-    from cometgem.request.functions import DeclaredTool
     from cometgem.stream import GenerateContentStream
 
-__all__ = ["Caller", "ConversationItem", "ConversationStream", "start_conversation"]
+__all__ = ["Caller", "ConversationItem", "ConversationStream", "SingleRound"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
 """A chunk, a complete function call, or the response to a call."""
@@ -90,7 +85,7 @@ class ConversationStream(Generic[ItemT_co]):
     def __init__(
         self,
         caller: Caller,
-        ask: Callable[[Sequence[Content]], GenerateContentStream | _SingleRound],
+        ask: Callable[[Sequence[Content]], GenerateContentStream | SingleRound],
         runner: ToolRunner | None,
         max_rounds: int,
         on_end: Callable[[ConversationStream[Any]], object] = bool,
@@ -243,7 +238,7 @@ class ConversationStream(Generic[ItemT_co]):
         return self._streamed_round().request_id
 
     def _streamed_round(self) -> GenerateContentStream:
-        if isinstance(self._round, _SingleRound):
+        if isinstance(self._round, SingleRound):
             raise RuntimeError("this conversation is not streamed")  # noqa: TRY004
         return self._round
 
@@ -384,64 +379,7 @@ class ConversationStream(Generic[ItemT_co]):
             error.responses = self._running.responses
 
 
-def start_conversation(  # noqa: PLR0913  all parts of a turn
-    caller: Caller,
-    model: str,
-    contents: Contents,
-    tools: Sequence[DeclaredTool] | None,
-    options: ConversationOptions,
-    *,
-    streamed: bool = True,
-    on_end: Callable[[ConversationStream[Any]], object] = bool,
-) -> ConversationStream[Any]:
-    """Return one turn of a conversation; nothing is sent yet.
-
-    Args:
-        caller: Sends the request of each round.
-        model: The model's name.
-        contents: The conversation so far.
-        tools: The result of ``as_function_tools``; the functions among them are run. With None,
-            calls are only handed out in the chunks, and the conversation ends with them.
-        options: The caller's options.
-        streamed: Whether answers are streamed or requested as a whole.
-        on_end: Called once, with the stream, when it has ended for any reason.
-
-    Raises:
-        ConfigurationError: An argument is not valid.
-        TypeError: An option does not exist.
-    """
-    settings, call = split_options(options)
-    runner = None
-    if tools is not None:
-        call["tools"] = tools_to_wire(tools)
-        runner = ToolRunner([tool for tool in tools if isinstance(tool, FunctionTool)], settings)
-    history = contents if isinstance(contents, (list, tuple)) else [contents]
-
-    def ask(turns: Sequence[Content]) -> GenerateContentStream | _SingleRound:
-        said = [*history, *turns] if turns else contents
-        if streamed:
-            return caller.stream_generate_content(model, said, **call)
-        return _SingleRound(partial(caller.generate_content, model, said, **call))
-
-    return ConversationStream(caller, ask, runner, settings.max_rounds, on_end)
-
-
-def check_conversation(
-    model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
-) -> None:
-    """Check the arguments before there is anything to send.
-
-    Raises:
-        ConfigurationError: An argument is not valid.
-        TypeError: An option does not exist.
-    """
-    _, call = split_options(options)
-    if tools is not None:
-        call["tools"] = tools
-    check_request(model, call)
-
-
-class _SingleRound:
+class SingleRound:
     """A single call with the interface of a stream of one chunk."""
 
     def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
