@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cometgem.errors import ToolError
+from cometgem.types.content import FunctionResponse
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from cometgem.request.functions import FunctionTool
-    from cometgem.types.content import FunctionCall, FunctionResponse
+    from cometgem.types.content import FunctionCall
 
 __all__ = ["to_response"]
 
@@ -27,6 +28,10 @@ def to_response(tool: FunctionTool, call: FunctionCall, result: object) -> Funct
     Raises:
         ToolError: The result is not valid JSON.
     """
+    # Before msgspec sees it: at the recursion limit, finalizers of other objects would fail, too.
+    raw = result.response if isinstance(result, FunctionResponse) else result
+    if (flaw := _find_flaw(raw)) is not None:
+        raise _not_valid(call, flaw)
     try:
         response = tool.to_response(call, result)
         plain = msgspec.to_builtins(response, str_keys=True)
