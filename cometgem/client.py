@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
-from cometgem.conversation.rounds import ConversationItem, ConversationStream, start_conversation
+from cometgem.conversation.rounds import Caller, ConversationItem, ConversationStream
+from cometgem.conversation.start import start_conversation
 from cometgem.errors import ConfigurationError
 from cometgem.http.attempts import Attempts
 from cometgem.http.retry import RetryPolicy, check_retry
@@ -241,7 +242,9 @@ class Client:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
-        return start_conversation(self, model, contents, as_function_tools(tools), options)
+        return start_conversation(
+            self._caller(), model, contents, as_function_tools(tools), options
+        )
 
     @overload
     def chat(
@@ -295,7 +298,7 @@ class Client:
         """
         self._transport.check_open()
         return Chat(
-            self,
+            self._caller(),
             model,
             tools=tools,
             history=history,
@@ -344,7 +347,17 @@ class Client:
             ClosedError: The client is closed.
         """
         self._transport.check_open()
-        return load_chat(self, text, tools=tools, keep_thoughts=keep_thoughts, options=options)
+        return load_chat(
+            self._caller(), text, tools=tools, keep_thoughts=keep_thoughts, options=options
+        )
+
+    def _caller(self) -> Caller:
+        return Caller(
+            self.generate_content,
+            self.stream_generate_content,
+            self._transport.watch,
+            self._transport.run_in_loop,
+        )
 
     def _attempts(
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions

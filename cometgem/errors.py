@@ -34,7 +34,9 @@ keeps its class and fields. None of them holds the API key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from cometgem.types.nesting import flatten, unflatten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,9 +79,9 @@ _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 _PERMANENT = frozenset({(500, "invalid_request"), (503, "model_not_found")})
 
 
-def _restore(cls: type[CometGemError], fields: dict[str, object]) -> CometGemError:
+def _restore(cls: type[CometGemError], flat: list[Any]) -> CometGemError:
     error = cls.__new__(cls)
-    error.__dict__.update(fields)
+    error.__dict__.update(unflatten(flat))
     return error
 
 
@@ -112,7 +114,13 @@ class CometGemError(Exception):
         return False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.__dict__)
+        # Flat, since pickle recurses: a server or a model may nest values 500 deep.
+        return _restore, (type(self), flatten(self.__dict__))
+
+    def __copy__(self) -> Self:
+        error = type(self).__new__(type(self))
+        error.__dict__.update(self.__dict__)
+        return error
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

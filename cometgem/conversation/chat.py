@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
-from cometgem.conversation.rounds import (
-    ConversationStream,
-    check_conversation,
-    start_conversation,
-)
+from cometgem.conversation.start import check_conversation, start_conversation
 from cometgem.conversation.turns import (
     Transcript,
     add_usage,
@@ -24,6 +19,7 @@ from cometgem.conversation.turns import (
 )
 from cometgem.request.arguments import check_bool
 from cometgem.request.functions import FunctionTool, as_function_tools
+from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.warn import no_warnings
 
@@ -31,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cometgem.conversation.options import ConversationOptions
-    from cometgem.conversation.rounds import Caller
+    from cometgem.conversation.rounds import Caller, ConversationStream
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.types.content import Content
@@ -67,7 +63,7 @@ class Chat(Generic[ItemT_co]):
 
     def __init__(  # noqa: PLR0913  the options of Client.chat
         self,
-        client: Caller,
+        caller: Caller,
         model: str,
         *,
         tools: Sequence[ToolLike] | None,
@@ -82,7 +78,7 @@ class Chat(Generic[ItemT_co]):
             [] if history is None or history in ([], ()) else as_turns(history, "history")
         )
         self.usage: UsageMetadata = UsageMetadata()
-        self._client = client
+        self._caller = caller
         self._tools = None if tools is None else as_function_tools(tools)
         self._keep_thoughts = keep_thoughts
         self._busy = False
@@ -143,15 +139,15 @@ class Chat(Generic[ItemT_co]):
         options: Any = {name: _copy(value) for name, value in self.options.items()}
         with no_warnings():
             other: Chat[ItemT_co] = Chat(
-                self._client,
+                self._caller,
                 self.model,
                 tools=None if self._tools is None else [_copy(tool) for tool in self._tools],
                 history=None,
                 keep_thoughts=self._keep_thoughts,
                 options=options,
             )
-        other.history = deepcopy(self.history)
-        other.usage = deepcopy(self.usage)
+        other.history = deep_copy(self.history)
+        other.usage = deep_copy(self.usage)
         return other
 
     def to_json(self) -> str:
@@ -179,7 +175,7 @@ class Chat(Generic[ItemT_co]):
             )
         said = as_turns(contents)
         stream = start_conversation(
-            self._client,
+            self._caller,
             self.model,
             [*self.history, *said],
             self._tools,
@@ -191,7 +187,12 @@ class Chat(Generic[ItemT_co]):
         return stream
 
     def _record(self, said: list[Content], stream: ConversationStream[Any]) -> None:
-        self._busy = False
+        try:
+            self._record_turns(said, stream)
+        finally:
+            self._busy = False  # last: a stream may be dropped in another thread
+
+    def _record_turns(self, said: list[Content], stream: ConversationStream[Any]) -> None:
         self.usage = add_usage(self.usage, stream.usage)
         turns = [*said, *stream.turns]
         if stream.complete and stream.turns and turns[-1].role == "model":
@@ -205,11 +206,11 @@ class Chat(Generic[ItemT_co]):
             # A turn that holds only thoughts stays, since a turn needs parts.
             stripped = map(without_thoughts, turns)
             turns = [new if new.parts else old for new, old in zip(stripped, turns, strict=True)]
-        self.history += deepcopy(turns)  # the caller has these, too, and may change them
+        self.history += deep_copy(turns)  # the caller has these, too, and may change them
 
 
 def load_chat(
-    client: Caller,
+    caller: Caller,
     text: str | bytes,
     *,
     tools: Sequence[ToolLike] | None,
@@ -225,7 +226,7 @@ def load_chat(
     if transcript.system_instruction is not None:
         options.setdefault("system_instruction", transcript.system_instruction)
     chat: Chat[Any] = Chat(
-        client,
+        caller,
         transcript.model,
         tools=tools,
         history=None,
@@ -239,4 +240,4 @@ def load_chat(
 
 def _copy(value: _T) -> _T:
     """Copy mutable values, but not functions: a method's object belongs to the caller."""
-    return value if callable(value) or isinstance(value, FunctionTool) else deepcopy(value)
+    return value if callable(value) or isinstance(value, FunctionTool) else deep_copy(value)

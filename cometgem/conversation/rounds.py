@@ -6,79 +6,68 @@ run in one task that holds no reference to the stream, so dropping the stream en
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 import anyio
 
-from cometgem.conversation.options import ConversationOptions, split_options
 from cometgem.conversation.tool_runner import RunningCalls, ToolRunner
 from cometgem.conversation.turns import add_usage, model_turn
 from cometgem.errors import (
     ClosedError,
+    CometGemError,
     StreamError,
     ToolError,
     TooManyRoundsError,
 )
-from cometgem.request.build import check_request
-from cometgem.request.functions import FunctionTool, tools_to_wire
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
-from cometgem.views import TextStream
-from cometgem.warn import no_warnings, warn_caller
+from cometgem.views import Heartbeat, TextStream
+from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from cometgem.options import GenerateOptions
-    from cometgem.request.contents import Contents
-    from cometgem.request.functions import DeclaredTool
+    from cometgem.http.transport import Closable
     from cometgem.stream import GenerateContentStream
 
-__all__ = ["Caller", "ConversationItem", "ConversationStream", "start_conversation"]
+__all__ = ["Caller", "ConversationItem", "ConversationStream", "SingleRound"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
 """A chunk, a complete function call, or the response to a call."""
+
+_CLOSED = (
+    "the conversation was closed before its end; what had arrived is in its turns and its snapshot"
+)
+_CLOSED_IN_TOOLS = "the conversation was closed while its tools were running"
+_CANCELLED = (
+    "the conversation was closed because the task that waited for its next item was cancelled, as"
+    " asyncio.wait_for() and asyncio.timeout() do; what had arrived is in its turns and its"
+    " snapshot. To notice silences without closing it, use heartbeat(seconds)"
+)
 
 _T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
-class Caller(Protocol):
-    """The methods of a client that a conversation uses."""
+class Caller(NamedTuple):
+    """What a conversation uses of a client.
 
-    async def generate_content(
-        self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
-    ) -> GenerateContentResponse:
-        """Return the complete answer."""
-        ...
+    Attributes:
+        generate_content: Returns a complete answer.
+        stream_generate_content: Returns an answer as a stream.
+        watch: Interrupts a conversation when the client is closed.
+        run_in_loop: Runs a callback in the client's event loop, from any thread.
+    """
 
-    def stream_generate_content(
-        self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
-    ) -> GenerateContentStream:
-        """Return the answer as a stream."""
-        ...
-
-
-class _Round(Protocol):
-    """One answer of the model, such as a ``GenerateContentStream``."""
-
-    def __anext__(self) -> Awaitable[GenerateContentResponse]:
-        """Return the next chunk."""
-        ...
-
-    async def open(self) -> None:
-        """Send the request."""
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-
-    @property
-    def snapshot(self) -> GenerateContentResponse:
-        """The answer so far."""
-        ...
+    generate_content: Callable[..., Awaitable[GenerateContentResponse]]
+    stream_generate_content: Callable[..., GenerateContentStream]
+    watch: Callable[[Closable], object]
+    run_in_loop: Callable[[Callable[[], object]], object]
 
 
 class ConversationStream(Generic[ItemT_co]):
@@ -96,13 +85,15 @@ class ConversationStream(Generic[ItemT_co]):
 
     def __init__(
         self,
-        ask: Callable[[Sequence[Content]], _Round],
+        caller: Caller,
+        ask: Callable[[Sequence[Content]], GenerateContentStream | SingleRound],
         runner: ToolRunner | None,
         max_rounds: int,
         on_end: Callable[[ConversationStream[Any]], object] = bool,
     ) -> None:
         self.turns: list[Content] = []
         self.complete: bool = False
+        self._run_in_loop = caller.run_in_loop
         self._ask = ask
         self._runner = runner
         self._max_rounds = max_rounds
@@ -114,7 +105,10 @@ class ConversationStream(Generic[ItemT_co]):
         self._items: deque[Any] = deque()
         self._earlier_usage = UsageMetadata()  # of the previous rounds
         self._waiting = False
+        self._closed = ""  # why
+        self._failure: CometGemError | None = None
         self._ended = False
+        caller.watch(self)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -160,17 +154,24 @@ class ConversationStream(Generic[ItemT_co]):
     async def aclose(self) -> None:
         """Close the connection and cancel the functions; what has arrived stays available.
 
-        A task that is waiting for the next item gets ClosedError.
+        A task that is waiting for the next item gets ClosedError. May be called from any thread;
+        in the client's event loop, this waits until the functions have ended.
         """
+        reason = _CLOSED if self._running is None else _CLOSED_IN_TOOLS
+        self._run_in_loop(partial(self.interrupt, reason))
+        # A task that waits for an item waits for the tools itself, and a tool may call this.
+        if self._running is not None and not self._waiting:
+            await self._running.wait()
+
+    def interrupt(self, reason: str) -> None:
+        """Close the conversation; ``reason`` is the message of the ClosedError of later reads."""
+        self._closed = self._closed or reason
         if not self.complete:
             self._items.clear()  # drop what was read but not handed out
         self._end()
-        await self._round.aclose()
+        self._round.interrupt(reason)
         if self._running is not None:
             self._running.cancel()
-            # A task that waits for an item waits for the tools itself, and a tool may call this.
-            if not self._waiting:
-                await self._running.wait()
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Run the conversation to its end and return the last answer, merged.
@@ -197,58 +198,132 @@ class ConversationStream(Generic[ItemT_co]):
         """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
         return TextStream(_Chunks(self))
 
+    def heartbeat(self, seconds: float) -> Heartbeat[ItemT_co]:
+        """Return an async iterator of the items that yields None after each silence.
+
+        For a keep-alive to a browser, for example. A read is not cancelled by a silence, which
+        ``asyncio.wait_for(anext(conversation), seconds)`` would do, and neither are functions.
+
+        Args:
+            seconds: How long nothing may come before None is yielded.
+        """
+        return Heartbeat(self, seconds)
+
+    def take(self) -> ItemT_co | None:
+        """Return an item that has been read already, or None if the next one must be awaited."""
+        if self._waiting:
+            raise _busy()
+        try:
+            self._check_usable()
+            if not self._items and not self.complete and self._running is None:
+                self._take_chunk()
+        except BaseException as error:
+            self._leave(error)
+            raise
+        item: ItemT_co | None = self._items.popleft() if self._items else None
+        return item
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the current round; RuntimeError until it is open."""
+        return self._streamed_round().status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers of the current round; RuntimeError until it is open."""
+        return self._streamed_round().headers
+
+    @property
+    def request_id(self) -> str | None:
+        """The gateway's request id of the current round; RuntimeError until it is open."""
+        return self._streamed_round().request_id
+
+    def _streamed_round(self) -> GenerateContentStream:
+        if isinstance(self._round, SingleRound):
+            raise RuntimeError("this conversation is not streamed")  # noqa: TRY004
+        return self._round
+
     async def _open(self) -> None:
+        self._check_usable()
         if not self._ended:
             await self._round.open()
+            self._check_usable()
 
     async def _exclusively(self, step: Callable[[], Awaitable[_T]]) -> _T:
         if self._waiting:
-            raise RuntimeError("the conversation is already being read by another task")
+            raise _busy()
         self._waiting = True
         try:
             return await step()
         except StopAsyncIteration:
             raise
         except BaseException as error:
-            self._describe(error)
-            with anyio.CancelScope(shield=True):
-                await self.aclose()
-                if self._running is not None:
+            self._leave(error)
+            if self._running is not None and not self._running.ended:
+                with anyio.CancelScope(shield=True):
                     await self._running.wait()
             raise
         finally:
             self._waiting = False
 
+    def _leave(self, error: BaseException) -> None:
+        """Close the conversation, and attach what had arrived to the error."""
+        if isinstance(error, ClosedError) and self._closed:
+            error.message = self._closed
+        self._describe(error)
+        # After an error of a function or of the number of rounds, the conversation is just closed.
+        if isinstance(error, CometGemError) and not isinstance(
+            error, (ClosedError, ToolError, TooManyRoundsError)
+        ):
+            self._failure = copy(error)
+        self.interrupt(_CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED)
+
+    def _check_usable(self) -> None:
+        if self._failure is not None:
+            raise copy(self._failure)
+        if self._closed and not self.complete:
+            raise ClosedError(self._closed)
+
     async def _next(self) -> Any:
         while not self._items:
+            self._check_usable()
             if self.complete:
                 raise StopAsyncIteration
-            if self._ended:
-                raise ClosedError(
-                    "the conversation was closed before its end; what had arrived is in its turns"
-                    " and its snapshot"
-                )
             if self._running is None:
                 await self._read_round()
             else:
                 await self._read_answer(self._running)
+        self._check_usable()
         return self._items.popleft()
 
     async def _read_round(self) -> None:
         try:
-            chunk = await self._round.__anext__()
+            self._add_chunk(await self._round.__anext__())
         except StopAsyncIteration:
             self._end_round()
         except StreamError:
             if not self._reports_open_calls():
                 raise
             self._end_round()
-        else:
-            self._items.append(chunk)
-            self._items.extend(self._completed(chunk))
+
+    def _take_chunk(self) -> None:
+        """Add the next chunk if it is at hand; the synchronous part of ``_read_round``."""
+        try:
+            if (chunk := self._streamed_round().take()) is not None:
+                self._add_chunk(chunk)
+        except StreamError:
+            if not self._reports_open_calls():
+                raise
+            self._end_round()
+
+    def _add_chunk(self, chunk: GenerateContentResponse) -> None:
+        self._items.append(chunk)
+        self._items.extend(self._completed(chunk))
 
     async def _read_answer(self, running: RunningCalls) -> None:
-        if (response := await running.next()) is not None:
+        response = await running.next()
+        self._check_usable()  # it may have been closed in the moment in which the response came
+        if response is not None:
             self._items.append(response)
             return
         parts = [Part(function_response=response) for response in running.responses]
@@ -279,6 +354,7 @@ class ConversationStream(Generic[ItemT_co]):
         elif self._rounds >= self._max_rounds:
             raise TooManyRoundsError(self._max_rounds)
         else:
+            self._check_usable()
             self._running = RunningCalls(self._runner, calls)
 
     def _reports_open_calls(self) -> bool:
@@ -299,77 +375,13 @@ class ConversationStream(Generic[ItemT_co]):
         if isinstance(error, (ToolError, TooManyRoundsError)):
             error.partial = self.snapshot
             error.turns = [*self.turns, model_turn(self.snapshot)]
+        if isinstance(error, ClosedError) and error.partial is None and self.snapshot.candidates:
+            error.partial = self.snapshot
         if isinstance(error, ToolError) and self._running is not None:
             error.responses = self._running.responses
 
 
-def start_conversation(  # noqa: PLR0913  all parts of a turn
-    client: Caller,
-    model: str,
-    contents: Contents,
-    tools: Sequence[DeclaredTool] | None,
-    options: ConversationOptions,
-    *,
-    streamed: bool = True,
-    on_end: Callable[[ConversationStream[Any]], object] = bool,
-) -> ConversationStream[Any]:
-    """Return one turn of a conversation; nothing is sent yet.
-
-    Args:
-        client: Sends the request of each round.
-        model: The model's name.
-        contents: The conversation so far.
-        tools: The result of ``as_function_tools``; the functions among them are run. With None,
-            calls are only handed out in the chunks, and the conversation ends with them.
-        options: The caller's options.
-        streamed: Whether answers are streamed or requested as a whole.
-        on_end: Called once, with the stream, when it has ended for any reason.
-
-    Raises:
-        ConfigurationError: An argument is not valid.
-        TypeError: An option does not exist.
-    """
-    settings, call = split_options(options)
-    runner = None
-    if tools is not None:
-        call["tools"] = tools_to_wire(tools)
-        runner = ToolRunner([tool for tool in tools if isinstance(tool, FunctionTool)], settings)
-    history = contents if isinstance(contents, (list, tuple)) else [contents]
-
-    def ask(turns: Sequence[Content]) -> _Round:
-        said = [*history, *turns] if turns else contents
-        if streamed:
-            return client.stream_generate_content(model, said, **call)
-        single = partial(client.generate_content, model, said, **call)
-        return _SingleRound(partial(_silently, single) if turns else single)
-
-    return ConversationStream(ask, runner, settings.max_rounds, on_end)
-
-
-def check_conversation(
-    model: str, tools: Sequence[DeclaredTool] | None, options: ConversationOptions
-) -> None:
-    """Check the arguments before there is anything to send, and issue their warning.
-
-    Returns:
-        Why they will probably not have the intended effect, or None.
-
-    Raises:
-        ConfigurationError: An argument is not valid.
-        TypeError: An option does not exist.
-    """
-    _, call = split_options(options)
-    if tools is not None:
-        call["tools"] = tools
-    warn_caller(check_request(model, call))
-
-
-async def _silently(call: Callable[[], Awaitable[_T]]) -> _T:
-    with no_warnings():
-        return await call()
-
-
-class _SingleRound:
+class SingleRound:
     """A single call with the interface of a stream of one chunk."""
 
     def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
@@ -386,8 +398,8 @@ class _SingleRound:
     async def open(self) -> None:
         """Do nothing: the call is made when its answer is read."""
 
-    async def aclose(self) -> None:
-        """Do nothing: cancelling the waiting task cancels the call."""
+    def interrupt(self, reason: str) -> None:
+        """Do nothing: the client interrupts the call, and cancelling its task cancels it."""
 
 
 class _Chunks:
@@ -407,3 +419,7 @@ class _Chunks:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def _busy() -> RuntimeError:
+    return RuntimeError("the conversation is already being read by another task")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from cometgem.errors import ConfigurationError
 from cometgem.request.contents import Contents, contents_to_wire, instruction_to_wire
 from cometgem.types.content import Content, Part
+from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.types.wire import encode
 
@@ -48,8 +48,17 @@ class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 def write_transcript(transcript: Transcript) -> str:
-    """Return the transcript as JSON, with the API's own structs in wire form."""
-    return encode(transcript).decode()
+    """Return the transcript as JSON, with the API's own structs in wire form.
+
+    Raises:
+        ConfigurationError: The history holds something that is not valid JSON.
+    """
+    try:
+        return encode(transcript).decode()
+    except RecursionError:
+        raise ConfigurationError("the chat is nested too deeply to be written as JSON") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigurationError(f"the chat cannot be written as JSON: {error}") from error
 
 
 def read_transcript(text: str | bytes) -> Transcript:
@@ -120,26 +129,32 @@ def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadat
 
 def _converted(said: object, kind: type[_T]) -> _T:
     try:
-        turns = deepcopy(msgspec.convert(said, kind, from_attributes=True))
-    except (msgspec.ValidationError, RecursionError) as error:
+        turns = deep_copy(msgspec.convert(said, kind, from_attributes=True))
+        kept = msgspec.to_builtins(turns)
+    except RecursionError:
+        raise ConfigurationError("not valid as history: it is nested too deeply") from None
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
         raise ConfigurationError(f"not valid as history: {error}") from error
-    if (key := _lost(said, msgspec.to_builtins(turns))) is not None:
+    if (key := _lost(said, kept)) is not None:
         raise ConfigurationError(
             f"{key!r} is not known to this version and cannot be kept in the history; leave it out"
         )
     return turns
 
 
-def _lost(said: object, kept: Any) -> str | None:
+def _lost(said: object, kept: object) -> str | None:
     """Return the first key with a value in the caller's contents that is lost in the turns."""
-    if isinstance(said, list):
-        return next(filter(None, map(_lost, said, kept)), None)
-    if isinstance(said, dict):
-        for key, value in said.items():
-            if value and key not in kept:
-                return str(key)
-            if (lost := _lost(value, kept.get(key))) is not None:
-                return lost
+    pairs = [(said, kept)]
+    while pairs:
+        said, kept = pairs.pop()
+        if isinstance(said, list) and isinstance(kept, list):
+            pairs += reversed([*zip(said, kept, strict=True)])
+        elif isinstance(said, dict) and isinstance(kept, dict):
+            given = {key: value for key, value in said.items() if value}
+            for key in given:
+                if key not in kept:
+                    return str(key)
+            pairs += reversed([(value, kept[key]) for key, value in given.items()])
     return None
 
 

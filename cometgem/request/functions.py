@@ -111,10 +111,12 @@ class FunctionTool:
         """
         try:
             arguments = msgspec.convert(call.args, self._arguments)
+        except RecursionError:
+            raise ToolArgumentsError(call, "they are nested too deeply") from None
         except msgspec.ValidationError as error:
             try:
                 arguments = msgspec.convert(call.args, self._arguments, strict=False)
-            except msgspec.ValidationError:
+            except (msgspec.ValidationError, RecursionError):
                 raise ToolArgumentsError(call, str(error)) from None
         given = msgspec.structs.asdict(arguments)
         return {name: value for name, value in given.items() if value is not msgspec.UNSET}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -162,3 +163,57 @@ def test_a_transcript_is_in_wire_form() -> None:
 def test_invalid_transcripts_are_refused(text: str | bytes) -> None:
     with pytest.raises(ConfigurationError, match="not the JSON of a chat: "):
         read_transcript(text)
+
+
+def deep(depth: int) -> Any:
+    value: Any = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"functionCall": {"name": "f", "partialArgs": []}},
+        {"functionCall": {"name": "f", "partialArgs": [{}]}},
+        {"functionCall": {"name": "f", "args": {"a": []}, "partial_args": []}},
+        {"functionResponse": {"name": "f", "response": {}, "parts": []}},
+        {"functionResponse": {"name": "f", "response": {"a": [[], {}]}, "parts": [{}]}},
+        {"text": "a", "partMetadata": {}},
+        {"text": "a", "thoughtSignature": "", "hologram": []},
+    ],
+)
+def test_empty_lists_and_dicts_are_valid_as_history(part: dict[str, Any]) -> None:
+    (turn,) = as_turns({"role": "model", "parts": [part]})
+    assert len(turn.parts) == 1
+    assert as_turns(part)[0].parts == turn.parts
+
+
+@pytest.mark.parametrize("depth", [100, 490, 700, 950, 100_000])
+@pytest.mark.parametrize("as_struct", [False, True])
+def test_deep_history_is_kept_or_refused(depth: int, *, as_struct: bool) -> None:
+    args = deep(depth)
+    part: Any = (
+        Part(function_call=FunctionCall(name="f", args=args))
+        if as_struct
+        else {"functionCall": {"name": "f", "args": args}}
+    )
+    refused = nullcontext() if depth <= 490 else suppress(ConfigurationError)
+    with refused:  # Python itself allows 1,000 levels, or more
+        turns = as_turns(part)
+        read_transcript(write_transcript(Transcript(model="m", history=turns)))
+        call = turns[0].parts[0].function_call
+        assert call is not None
+        assert call.args is not args
+
+
+@pytest.mark.parametrize("value", [object(), {1j: 1}, 10**5000, "\ud800"], ids=range(4))
+def test_what_is_not_json_is_refused_as_history_or_as_a_transcript(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"history|cannot be written as JSON"):
+        write_transcript(
+            Transcript(
+                model="m",
+                history=as_turns(Part(function_call=FunctionCall(name="f", args={"a": value}))),
+            )
+        )
