@@ -7,6 +7,7 @@ import copy
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from cometgem import (
@@ -180,9 +181,19 @@ async def test_a_secret_is_sent_by_its_value(fake_server: FakeServer) -> None:
         def get_secret_value(self) -> str:
             return KEY
 
-    async with Client(Secret(), base_url=fake_server.url) as client:
+    sent: list[str] = []
+
+    async def note(_: object, __: object, params: aiohttp.TraceRequestHeadersSentParams) -> None:
+        sent.append(params.headers["x-goog-api-key"])
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(note)
+    async with (
+        aiohttp.ClientSession(trace_configs=[trace]) as session,
+        Client(Secret(), base_url=fake_server.url, session=session) as client,
+    ):
         await client.generate_content(MODEL, "Hi")
-        assert client._transport._key == KEY  # noqa: SLF001  the journal hides it
+    assert sent == [KEY]
 
 
 @pytest.mark.parametrize(

@@ -256,13 +256,23 @@ async def test_a_deep_result_that_is_allowed_can_be_sent_and_kept(
     client: Client, fake_server: FakeServer
 ) -> None:
     async def get() -> Any:
-        return nested(250)
+        return nested(90)  # the API allows 100 levels in a request
 
     fake_server.add(calling(call("get", {})), WARM, WARM)
     chat = client.chat(MODEL, tools=[get])
     await chat.send("Hi")
     await client.load_chat(chat.fork().to_json()).send("And?")
     assert len(fake_server.requests) == 3
+
+
+def test_history_deeper_than_the_api_allows_can_be_kept(client: Client) -> None:
+    response = FunctionResponse(name="get", response={"result": nested(250)})
+    answered = Content(role="user", parts=[Part(function_response=response)])
+    asked = Content(role="model", parts=[Part(function_call=FunctionCall(name="get"))])
+    chat = client.chat(
+        MODEL, history=[Content(role="user", parts=[Part(text="Hi")]), asked, answered]
+    )
+    assert client.load_chat(chat.fork().to_json()).history == chat.history
 
 
 def calling_deeply(name: str, depth: int) -> Reply:
