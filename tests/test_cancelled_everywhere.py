@@ -167,7 +167,10 @@ async def waiting(client: Client) -> None:
 
 
 class Case(NamedTuple):
-    """An operation, the replies to its requests, and the least number of its awaits."""
+    """An operation, the replies to its requests, and the least number of its awaits.
+
+    That number holds even if all chunks arrive at once, as they may on a busy machine.
+    """
 
     operation: Operation
     replies: list[Reply]
@@ -176,23 +179,23 @@ class Case(NamedTuple):
 
 CASES = [
     Case(single, [SHORT], 2),
-    Case(single, [AGAIN, SHORT], 4),
-    Case(iteration, [SHORT], 4),
+    Case(single, [AGAIN, SHORT], 3),
+    Case(iteration, [SHORT], 3),
     Case(block, [SHORT], 6),
     Case(opening, [SHORT], 1),
-    Case(final_response, [SHORT], 4),
+    Case(final_response, [SHORT], 3),
     Case(final_response, [AGAIN, Reply.reset(), SHORT], 5),
-    Case(text, [SHORT], 4),
-    Case(heartbeat, [SHORT], 6),
+    Case(text, [SHORT], 3),
+    Case(heartbeat, [SHORT], 2),
     Case(failing_heartbeat, [Reply.text("a").then_pause(0.002).then_end()], 2),
-    Case(left_heartbeat, [SHORT], 4),
+    Case(left_heartbeat, [SHORT], 1),
     Case(closing, [SHORT], 4),
     Case(closing_the_client, [SHORT], 2),
-    Case(tools, [CALLS, SHORT], 7),
-    Case(send, [CALLS, SHORT], 4),
+    Case(tools, [CALLS, SHORT], 3),
+    Case(send, [CALLS, SHORT], 3),
     Case(send, [AGAIN, CALLS, AGAIN, SHORT], 7),
-    Case(chat_stream, [SHORT], 4),
-    Case(bounded, [SHORT], 4),
+    Case(chat_stream, [SHORT], 3),
+    Case(bounded, [SHORT], 3),
     Case(waiting, [SHORT, SHORT], 4),
 ]
 
