@@ -64,6 +64,7 @@ async def test_break_leaves_no_task(client: Client, fake_server: FakeServer) -> 
         if chunk is None and fake_server.requests:  # the read is under way
             break
     await fake_server.requests[0].wait_gone()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_aclose_leaves_no_task(client: Client, fake_server: FakeServer) -> None:

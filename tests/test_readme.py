@@ -227,6 +227,7 @@ async def test_aiohttp_closes_the_stream_of_a_browser_that_leaves(
         else:
             (await asking).close()
         await request.wait_gone()
+    assert not request.finished
 
 
 @pytest.mark.parametrize("name", ["test_a_broken_stream", "test_leaving_closes_the_connection"])

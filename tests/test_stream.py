@@ -412,8 +412,21 @@ async def test_empty_chunks_are_held_back_up_to_a_limit(
 ) -> None:
     fake_server.add(Reply.raw(b"data: {}\n\n" * 1500).then_stall())
     async with client.stream_generate_content(MODEL, "Hi") as stream:
-        for _ in range(1001):
-            await anext(stream)
+        chunks = [await anext(stream) for _ in range(1001)]
+    assert {chunk.raw for chunk in chunks} == {b"{}"}
+
+
+@pytest.mark.parametrize(("empty", "requests"), [(1000, 2), (1001, 1)])
+async def test_an_error_behind_more_empty_chunks_than_the_limit_is_not_retried(
+    empty: int, requests: int, client: Client, fake_server: FakeServer
+) -> None:
+    error = b'data: {"error": {"code": 503, "message": "m"}}\n\n'
+    fake_server.add(*[Reply.raw(b"data: {}\n\n" * empty + error)] * 2)
+    retry = RetryPolicy(attempts=2, initial=0.0)
+    stream = client.stream_generate_content(MODEL, "Hi", retry=retry)
+    with pytest.raises(ServerError):
+        await stream.get_final_response()
+    assert len(fake_server.requests) == requests
 
 
 async def test_an_error_behind_an_empty_chunk_is_retried(

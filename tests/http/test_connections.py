@@ -271,6 +271,7 @@ LONG = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 70_000 + b"\r\nContent-Length: 0\
     [
         (LONG, "a header of the server's response is larger than 65,536 bytes"),
         (b"HTTP/1.1 abc OK\r\n\r\n", "the server's response is not valid HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "the server's response is not valid HTTP"),
         pytest.param(
             b"SSH-2.0-OpenSSH_9.2\r\n",
             "the server's response is not valid HTTP",

@@ -72,12 +72,13 @@ def test_an_event_of_few_bytes_may_hold_anything(size: int) -> None:
 def test_large_answers_are_not_refused() -> None:
     token = b'{"token":"a","tokenId":1,"logProbability":-0.5}'
     logprobs = b'{"candidates":[{"logprobsResult":{"chosenCandidates":[%b]}}]}'
-    decode_chunk(crowd(token, logprobs, 20 * MIB))
-    text = json.dumps(
-        {"candidates": [{"content": {"parts": [{"text": "{[1, 2], 3}\n" * 40_000}]}}]}
-    )
-    decode_chunk(text.encode())
-    decode_chunk(crowd(b'{"text":"a"}', PARTS, MIB))
+    tokens = decode_chunk(crowd(token, logprobs, 20 * MIB)).candidates[0].logprobs_result
+    assert tokens is not None
+    assert len(tokens.chosen_candidates) > 400_000
+    text = "{[1, 2], 3}\n" * 40_000
+    answer = {"candidates": [{"content": {"parts": [{"text": text}]}}]}
+    assert decode_chunk(json.dumps(answer).encode()).text == text
+    assert len(decode_chunk(crowd(b'{"text":"a"}', PARTS, MIB)).text) > 80_000
 
 
 @pytest.mark.parametrize("what", [b"a", b",", b"{},", b"[", b'","'])
