@@ -10,9 +10,10 @@ from cometgem.conversation.rounds import Caller, ConversationItem, ConversationS
 from cometgem.conversation.start import start_conversation
 from cometgem.errors import ConfigurationError
 from cometgem.http.attempts import Attempts
+from cometgem.http.connections import check_session
 from cometgem.http.retry import RetryPolicy, check_retry
 from cometgem.http.timeouts import Timeouts, check_timeouts
-from cometgem.http.transport import Auth, Transport, check_session
+from cometgem.http.transport import Auth, Transport
 from cometgem.options import GenerateOptions, check_call
 from cometgem.request.address import Key, Secret, as_key, check_base_url, check_key
 from cometgem.request.arguments import check_bool, is_integer, shown

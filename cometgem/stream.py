@@ -196,6 +196,9 @@ class GenerateContentStream:
 
         Args:
             seconds: How long nothing may come before None is yielded.
+
+        Raises:
+            ConfigurationError: ``seconds`` is not a number above 0.
         """
         return Heartbeat(self, seconds)
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+
+from cometgem.errors import ConfigurationError
+from cometgem.request.arguments import is_number, shown
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -62,12 +66,20 @@ class Heartbeat(Generic[_T]):
     ``asyncio.wait_for(anext(stream), 15)`` would cancel the read, and so close the stream. Here
     the read goes on in a task of its own, which ends with this iterator: at ``break``, an
     exception, cancellation, ``aclose()`` or when the last reference goes away.
+
+    Raises:
+        ConfigurationError: ``seconds`` is not a number above 0.
     """
 
+    _read: asyncio.Task[_T] | None = None
+
     def __init__(self, stream: Buffered[_T], seconds: float) -> None:
+        if not (is_number(seconds) and 0 < seconds < math.inf):
+            raise ConfigurationError(
+                f"heartbeat({shown(seconds)}) is not valid; use a number of seconds above 0"
+            )
         self._stream = stream
         self._seconds = seconds
-        self._read: asyncio.Task[_T] | None = None
         self._waiting = False
 
     def __del__(self) -> None:

@@ -17,7 +17,7 @@ def local_time(zone: str) -> str:
     try:
         return datetime.now(ZoneInfo(zone)).strftime("%A %H:%M")
     except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"there is no time zone {zone!r}") from None
+        raise ValueError(f"unknown time zone: {zone!r}") from None
 
 
 async def main(question: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cometgem import BadRequestError, Client, ClosedError
+from cometgem import BadRequestError, Client, ClosedError, ConfigurationError
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ async def test_silences_are_none_and_no_chunk_is_lost(
     assert said[-1] == "c"
     assert said[said.index("a") + 1] is None
     assert (await stream.get_final_response()).text == "abc"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, "5", None, True])
+@pytest.mark.parametrize("way", ["stream", "conversation"])
+async def test_other_values_than_seconds_are_refused(
+    way: str, seconds: Any, client: Client, fake_server: FakeServer
+) -> None:
+    stream: Any = client.stream_generate_content(MODEL, "Hi")
+    if way == "conversation":
+        stream = client.run_tools(MODEL, "Hi", tools=[])
+    with pytest.raises(ConfigurationError, match=r"^heartbeat\(.*\) is not valid; use a number of"):
+        stream.heartbeat(seconds)
+    assert fake_server.requests == []
 
 
 async def test_a_buffered_chunk_needs_no_task(client: Client, fake_server: FakeServer) -> None:

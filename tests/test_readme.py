@@ -259,7 +259,7 @@ def test_the_example_with_tools_runs(
         runpy.run_path(str(ROOT / "examples/tools.py"), run_name="__main__")
     printed = capsys.readouterr()
     assert (caught.value.code, printed.out) == (0, "It is noon.\n")
-    assert "there is no time zone 'Nowhere'" in printed.err
+    assert "unknown time zone: 'Nowhere'" in printed.err
     assert "[local_time {'zone': 'UTC'}]" in printed.err
     (part,) = fake_server.requests[2].body["contents"][-1]["parts"]
     assert set(part["functionResponse"]["response"]) == {"result"}

@@ -27,7 +27,7 @@ def path_of(text: str) -> Path:
         raise UsageError(f"{text!r} is not a valid path")
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # the user does not exist
         return Path(text)
 
 

@@ -130,37 +130,10 @@ def _parser() -> Parser:
     demo = command("demo", _demo, "show a stream arriving chunk by chunk, with or without a key")
     generate = command("generate", _generate, "print the answer to one prompt")
     serve = command("serve", _serve, "run a local test server that needs no API key")
-
-    generate.usage = "cometgem generate [OPTION ...] PROMPT"
-    # Optional for argparse only, so that it reports an unknown option first.
-    generate.add_argument(
-        "prompt", nargs="?", type=text, metavar="PROMPT", help="the prompt; - reads it from stdin"
-    )
-    generate.add_argument("--model", default=MODEL, help="the model to ask (default: %(default)s)")
-    chat.add_argument(
-        "--model", help=f"the model to ask (default: {MODEL}, or that of the loaded conversation)"
-    )
+    _add_generate_options(generate)
+    _add_chat_options(chat)
     demo.add_argument(
         "--model", default=MODEL, help="the model to ask if there is a key (default: %(default)s)"
-    )
-    for one in (generate, chat):
-        one.add_argument("--system", type=text, metavar="TEXT", help="the system instruction")
-        one.add_argument(
-            "--thinking",
-            type=thinking,
-            action=Once,
-            metavar="LEVEL",
-            help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
-            " or a number of tokens; each model supports some of these",
-        )
-    _add_generate_options(generate)
-    chat.add_argument(
-        "--load", metavar="FILE", help="continue a conversation that was saved with /save"
-    )
-    chat.add_argument(
-        "--markdown",
-        action="store_true",
-        help="render answers as Markdown (needs cometgem[cli])",
     )
     serve.add_argument(
         "--port", type=port, default=0, help="the port to listen on (default: any free port)"
@@ -170,7 +143,42 @@ def _parser() -> Parser:
     return parser
 
 
+def _add_prompt_options(command: argparse.ArgumentParser) -> None:
+    """Add what ``generate`` and ``chat`` have in common."""
+    command.add_argument("--system", type=text, metavar="TEXT", help="the system instruction")
+    command.add_argument(
+        "--thinking",
+        type=thinking,
+        action=Once,
+        metavar="LEVEL",
+        help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
+        " or a number of tokens; each model supports some of these",
+    )
+
+
+def _add_chat_options(chat: argparse.ArgumentParser) -> None:
+    chat.add_argument(
+        "--model", help=f"the model to ask (default: {MODEL}, or that of the loaded conversation)"
+    )
+    _add_prompt_options(chat)
+    chat.add_argument(
+        "--load", metavar="FILE", help="continue a conversation that was saved with /save"
+    )
+    chat.add_argument(
+        "--markdown",
+        action="store_true",
+        help="render answers as Markdown (needs cometgem[cli])",
+    )
+
+
 def _add_generate_options(generate: argparse.ArgumentParser) -> None:
+    generate.usage = "cometgem generate [OPTION ...] PROMPT"
+    # Optional for argparse only, so that it reports an unknown option first.
+    generate.add_argument(
+        "prompt", nargs="?", type=text, metavar="PROMPT", help="the prompt; - reads it from stdin"
+    )
+    generate.add_argument("--model", default=MODEL, help="the model to ask (default: %(default)s)")
+    _add_prompt_options(generate)
     add = generate.add_argument
     add(
         "--temperature",

@@ -160,7 +160,7 @@ def part_words(part: Part) -> tuple[str, str]:
 
 
 def no_answer_reason(response: GenerateContentResponse) -> str:
-    """Return why there is no answer, or "" if there is one."""
+    """Return why the response has no answer; "" if it has one."""
     feedback = response.prompt_feedback
     if feedback is not None and (feedback.block_reason or feedback.block_reason_message):
         words = (feedback.block_reason, feedback.block_reason_message)

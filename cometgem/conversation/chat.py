@@ -127,11 +127,13 @@ class Chat(Generic[ItemT_co]):
         Calls without a response are left out, since the API requires a response to each.
 
         Raises:
-            RuntimeError: There is no incomplete turn with an answer.
+            RuntimeError: The last turn is complete, or nothing of its answer arrived.
         """
         turns, self._unfinished = self._unfinished, []
         if not any(turn.role == "model" for turn in turns):
-            raise RuntimeError("there is no unfinished turn with an answer to keep")
+            raise RuntimeError(
+                "nothing to keep: the last turn is complete, or nothing of its answer arrived"
+            )
         self._keep(turns)
 
     def fork(self) -> Chat[ItemT_co]:

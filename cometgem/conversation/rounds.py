@@ -206,6 +206,9 @@ class ConversationStream(Generic[ItemT_co]):
 
         Args:
             seconds: How long nothing may come before None is yielded.
+
+        Raises:
+            ConfigurationError: ``seconds`` is not a number above 0.
         """
         return Heartbeat(self, seconds)
 

@@ -1,4 +1,4 @@
-"""Which connections are used: how many at the same time, and which kept ones are trusted."""
+"""Which connections are used: whose session, how many at a time, which kept ones are trusted."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from cometgem.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KeptConnections",
     "Slots",
+    "check_session",
     "environment_proxy",
     "free_descriptors",
     "new_only",
@@ -68,8 +71,8 @@ class Slots:
 class KeptConnections(aiohttp.TCPConnector):
     """A connector that does not use a kept connection on which anything has arrived.
 
-    What arrives between two requests is the server closing the connection, or an answer that
-    nobody asked for and that must not be taken for the next one.
+    Between two requests, a server may close the connection, or send a late or second answer, which
+    must not be taken for the next one.
     """
 
     def __init__(self) -> None:
@@ -121,6 +124,28 @@ class _IdleProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
+
+
+def check_session(session: object) -> None:
+    """Check a caller's session; None is none.
+
+    Raises:
+        ConfigurationError: It is not an open aiohttp session, or does not decompress.
+    """
+    if session is None:
+        return
+    if not isinstance(session, aiohttp.ClientSession):
+        raise ConfigurationError(
+            f"session must be an aiohttp.ClientSession, got {type(session).__name__}"
+        )
+    if session.closed:
+        raise ConfigurationError(
+            "session is closed: create the client inside its 'async with', or with a new session"
+        )
+    if not session.auto_decompress:
+        raise ConfigurationError(
+            "session has auto_decompress=False: make it with auto_decompress=True"
+        )
 
 
 def environment_proxy(base_url: str) -> str | None:

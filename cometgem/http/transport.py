@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cometgem.http.timeouts import Timeouts
     from cometgem.request.build import Request
 
-__all__ = ["Auth", "Closable", "Transport", "check_session"]
+__all__ = ["Auth", "Closable", "Transport"]
 
 Auth = Literal["x-goog-api-key", "bearer"]
 
@@ -365,28 +365,6 @@ class Transport:
                 f" {location or 'no location'}; set base_url to the final address"
             )
         return error
-
-
-def check_session(session: object) -> None:
-    """Check a caller's session; None is none.
-
-    Raises:
-        ConfigurationError: It is not an open aiohttp session, or does not decompress.
-    """
-    if session is None:
-        return
-    if not isinstance(session, aiohttp.ClientSession):
-        raise ConfigurationError(
-            f"session must be an aiohttp.ClientSession, got {type(session).__name__}"
-        )
-    if session.closed:
-        raise ConfigurationError(
-            "session is closed: create the client inside its 'async with', or with a new session"
-        )
-    if not session.auto_decompress:
-        raise ConfigurationError(
-            "session has auto_decompress=False: make it with auto_decompress=True"
-        )
 
 
 def _http_violation(error: aiohttp.ClientResponseError) -> str:

@@ -73,7 +73,7 @@ class Candidate(Wire, kw_only=True):
 
 
 class PromptFeedback(Wire, kw_only=True):
-    """How the prompt was rated; if there is a `BlockReason`, there is no answer."""
+    """How the prompt was rated; with a `BlockReason`, the prompt was not answered."""
 
     block_reason: str | None = None
     safety_ratings: list[SafetyRating] = field(default_factory=list)

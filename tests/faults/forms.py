@@ -276,7 +276,8 @@ FORMS = [
         ends=final("STOP"),
     ),
     Row(
-        "there is no content type", ((head(f"Content-Length: {len(_BODY)}", kind=None) + _BODY,),),
+        "the response has no Content-Type",
+        ((head(f"Content-Length: {len(_BODY)}", kind=None) + _BODY,),),
         operation="stream", requests=1, texts=_THREE, connection="kept",
         ends=final("STOP"),
     ),
