@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+import weakref
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -234,3 +235,54 @@ async def test_a_retry_that_sleeps_lets_its_client_be_closed(fake_server: FakeSe
     for call in calls:
         with pytest.raises(ClosedError, match="the client is closed"):
             await call
+
+
+async def test_a_client_in_a_cycle_closes_its_session_first_in_a_garbage_collection(
+    fake_server: FakeServer,
+) -> None:
+    """The collector may finalize the session before the client; its own finalizer warns."""
+    gc.collect()
+    gc.disable()
+    try:
+        client = Client(fake_server.api_key, base_url=fake_server.url)
+        await client.generate_content(MODEL, "Hi")
+        sessions = [one for one in gc.get_objects() if isinstance(one, aiohttp.ClientSession)]
+        session = next(one for one in sessions if not one.closed)
+        # This collection moves what only the cycle refers to behind the session.
+        cycle: list[Any] = [client]
+        cycle.append(cycle)
+        del client, sessions
+        gc.collect()
+        left = weakref.ref(session)
+        del session, cycle
+        gc.collect()
+    finally:
+        gc.enable()
+    assert left() is None
+    give_up_at = time.monotonic() + 10
+    while fake_server.open_connections and time.monotonic() < give_up_at:
+        await asyncio.sleep(0.01)
+    assert fake_server.open_connections == 0
+
+
+@pytest.mark.parametrize("served", [Reply.text("a").then_stall(), Reply.silence()])
+def test_a_cancelled_read_keeps_no_cycle(fake_server: FakeServer, served: Reply) -> None:
+    fake_server.add(served)
+    left: list[weakref.ref[object]] = []
+
+    async def cancel() -> None:
+        stream = client.stream_generate_content(MODEL, "Hi")
+        left.append(weakref.ref(stream))
+        task = asyncio.create_task(stream.get_final_response())
+        await fake_server.wait_request()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+
+    gc.disable()
+    try:
+        client = Client(fake_server.api_key, base_url=fake_server.url)
+        asyncio.run(cancel())
+        assert left[0]() is None
+    finally:
+        gc.enable()

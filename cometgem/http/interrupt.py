@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 
 from cometgem.errors import ClosedError
 
@@ -19,15 +20,18 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._reason: str | None = None
-        self._timeout: asyncio.Timeout | None = None
+        # Weak: a timeout refers to its task, and a cancelled task, by way of its traceback, to the
+        # call. That cycle would keep a client that nobody closed until a garbage collection.
+        self._timeout: weakref.ref[asyncio.Timeout] | None = None
 
     def set(self, reason: str) -> None:
         """End the present wait and refuse all later ones; the first reason is kept."""
         if self._reason is None:
             self._reason = reason
-        if self._timeout is not None:
+        timeout = None if self._timeout is None else self._timeout()
+        if timeout is not None:
             with contextlib.suppress(RuntimeError):  # the wait has just ended by itself
-                self._timeout.reschedule(asyncio.get_running_loop().time())
+                timeout.reschedule(asyncio.get_running_loop().time())
 
     def check(self) -> None:
         """Raise ClosedError if this was interrupted."""
@@ -40,5 +44,6 @@ class Interrupt:
         Call ``check`` when it has raised, to tell one from the other, and when it has not, since
         both may happen in the same step of the event loop.
         """
-        self._timeout = timeout = asyncio.timeout(seconds)
+        timeout = asyncio.timeout(seconds)
+        self._timeout = weakref.ref(timeout)
         return timeout

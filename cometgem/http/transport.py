@@ -110,10 +110,6 @@ class Transport:
         self._slots = Slots(None)
         self._calls: weakref.WeakSet[Closable] = weakref.WeakSet()
 
-    def __del__(self) -> None:
-        if self._own_session and self._session is not None and not self._session.closed:
-            self.run_in_loop(partial(_close_now, self._session))
-
     async def send(
         self,
         request: Request,
@@ -177,12 +173,7 @@ class Transport:
 
     def run_in_loop(self, callback: Callable[[], object]) -> None:
         """Call it now, or by way of the client's event loop if that runs in another thread."""
-        loop = self._loop
-        if loop is None or not loop.is_running() or _running_loop() is loop:
-            callback()
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has just been closed
-            loop.call_soon_threadsafe(callback)
+        _run_in(self._loop, callback)
 
     async def aclose(self) -> None:
         """Close the session, if it is our own, and end whatever still runs.
@@ -305,6 +296,8 @@ class Transport:
                 max_line_size=_MAX_HEADER,
                 max_field_size=_MAX_HEADER,
             )
+            # Not __del__: in a garbage collection, that of the session may run first, and warns.
+            weakref.finalize(self, _run_in, self._loop, partial(_close_now, self._session))
         return self._session
 
     def check_open(self) -> None:
@@ -388,8 +381,18 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def _run_in(loop: asyncio.AbstractEventLoop | None, callback: Callable[[], object]) -> None:
+    if loop is None or not loop.is_running() or _running_loop() is loop:
+        callback()
+        return
+    with contextlib.suppress(RuntimeError):  # the loop has just been closed
+        loop.call_soon_threadsafe(callback)
+
+
 def _close_now(session: aiohttp.ClientSession) -> None:
     """Close a session that was forgotten, without an await and without a warning."""
+    if session.closed:
+        return
     connector = session.connector
     session.detach()
     if connector is not None:
