@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fuzz import asking, inputs, merging, parsing
+from fuzz import asking, inputs, json_pieces, merging, parsing
 
 # These take a body and a seed, so atheris passes its bytes directly.
 PARSING: tuple[Callable[[bytes, int], None], ...] = (
@@ -33,4 +33,30 @@ ASKING: dict[Callable[..., None], tuple[Any, ...]] = {
     ),
 }
 
-TARGETS = {**dict.fromkeys(PARSING, (inputs.bodies, inputs.seeds)), **MERGING, **ASKING}
+JSON_PIECES: dict[Callable[..., None], tuple[Any, ...]] = {
+    json_pieces.what_is_shown_is_what_is_certain: (
+        json_pieces.values,
+        json_pieces.layouts,
+        inputs.seeds,
+    ),
+    json_pieces.the_end_does_not_depend_on_cuts: (
+        json_pieces.values,
+        json_pieces.layouts,
+        json_pieces.frames,
+        inputs.seeds,
+    ),
+    json_pieces.items_are_those_of_the_list: (
+        json_pieces.lists,
+        json_pieces.layouts,
+        json_pieces.frames,
+        inputs.seeds,
+    ),
+    json_pieces.only_json_is_taken: (json_pieces.nearly_json, inputs.seeds),
+}
+
+TARGETS = {
+    **dict.fromkeys(PARSING, (inputs.bodies, inputs.seeds)),
+    **MERGING,
+    **ASKING,
+    **JSON_PIECES,
+}
