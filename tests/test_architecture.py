@@ -108,6 +108,7 @@ PURE = {
     "json",
     "math",
     "re",
+    "types.UnionType",
     "typing",
     "urllib.parse",
 }

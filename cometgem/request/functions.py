@@ -20,6 +20,7 @@ from cometgem.request.arguments import is_number, shown
 from cometgem.request.docstring import read_docstring
 from cometgem.request.keys import to_wire
 from cometgem.request.schema import json_schema
+from cometgem.request.tool_context import is_context
 from cometgem.types.content import FunctionResponse
 from cometgem.types.tools import FunctionDeclaration, Tool
 
@@ -47,12 +48,16 @@ class FunctionTool:
     runs in a worker thread, an async one in the event loop.
 
     Args:
-        function: Plain or async; all arguments are passed by name.
+        function: Plain or async; all arguments are passed by name. A parameter of the type
+            ``ToolContext`` is not declared: it receives the context of the call. None declares a
+            tool without parameters whose calls wait for an answer from elsewhere.
         name: Defaults to the function's name.
         description: Defaults to the first paragraph of the docstring.
         timeout: Seconds that a call may take; None is no limit.
 
     Attributes:
+        function: The function; None if the calls wait for an answer from elsewhere.
+        context_parameter: The name of the parameter that receives the ``ToolContext``, if any.
         declaration: The declaration that is sent to the model.
 
     Raises:
@@ -62,13 +67,13 @@ class FunctionTool:
 
     def __init__(
         self,
-        function: Callable[..., object],
+        function: Callable[..., object] | None,
         *,
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        if not callable(function) or isinstance(function, type):
+        if function is not None and (not callable(function) or isinstance(function, type)):
             raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
         if timeout is not None and not (is_number(timeout) and timeout > 0):
             raise ConfigurationError(f"timeout={shown(timeout)} must be seconds above 0, or None")
@@ -76,11 +81,17 @@ class FunctionTool:
             if text is not None and not isinstance(text, str):
                 raise ConfigurationError(f"{option}={shown(text)} must be a str, or None")
         self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
-        self.function: Callable[..., object] = function
+        self.function: Callable[..., object] | None = function
+        self.context_parameter: str | None = None
         self.timeout: float | None = timeout
-        summary, described = read_docstring(_text(function.__doc__))
-        hints = _hints(function, self.name)
-        parameters = _parameters(function, hints, self.name)
+        summary, described = read_docstring(_text(getattr(function, "__doc__", None)))
+        hints = {} if function is None else _hints(function, self.name)
+        parameters = [] if function is None else _parameters(function, hints, self.name)
+        for one in [one for one in parameters if is_context(one.annotation)]:
+            if self.context_parameter is not None:
+                raise _undeclarable(self.name, one.name, "only one may have the type ToolContext")
+            self.context_parameter = one.name
+            parameters.remove(one)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
             description=description or summary or None,

@@ -359,7 +359,7 @@ unsupported.__annotations__["x"] = "1 | 'a'"
     "item",
     [
         *(min, max, print, dict.get, "".join, [].append, partial(min), partial(dict), vars),
-        *(itemgetter(1), Office, 5, None, "f", b"f", [], object(), type),
+        *(itemgetter(1), Office, 5, "f", b"f", [], object(), type),
         *(not_evaluable, unsupported, lambda x: x, lambda *x: x),
     ],
 )
