@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from cometgem.request.stand_ins import checked, first_of, is_model, satisfies
+from cometgem.request.stand_ins import checked, compared, first_of, is_model
 
 __all__ = [
     "bind_type_variables",
@@ -103,9 +103,9 @@ def decode(kind: Any, value: object) -> object:
         raise TypeError(f"type {kind.__name__} is not supported")
     try:
         decoded: object = kind.model_validate(value)
-        return decoded
     except ValueError as error:
         raise ValueError(_sentence(error)) from None
+    return decoded
 
 
 def encode_model(value: Any) -> object:
@@ -139,7 +139,7 @@ def _bound(variable: TypeVar) -> Any:
 
 
 def _union(alternatives: list[Any]) -> Any:
-    whole = Union[tuple(alternatives)]  # noqa: UP007  built at run time
+    whole: Any = Union[tuple(alternatives)]  # noqa: UP007  built at run time
     others = [one for one in alternatives if one is not type(None)]
     if len(others) < 2 or not any(map(is_model, others)):  # noqa: PLR2004  msgspec decodes these
         return whole
@@ -193,9 +193,9 @@ def _with_constraint(inner: Any, name: str, limit: Any) -> Any:
         msgspec.inspect.type_info(made)
         return made
     plain = arguments[0] if origin is Annotated else inner
-    if getattr(plain, "__module__", None) not in ("datetime", "decimal"):
-        return inner  # such as None beside a number
-    return checked(inner, satisfies(name, limit), f"must be {name} {limit}", decode)
+    if name in _NUMERIC and getattr(plain, "__module__", None) in ("datetime", "decimal"):
+        return compared(inner, name, limit, decode)
+    return inner  # such as None beside a number
 
 
 def _name(function: Any) -> str:

@@ -77,7 +77,7 @@ class AnnotatedArguments:
                 if default is not None:
                     _note_default(schema, default)
                 # Arguments that the model leaves out stay unset, so that Python's defaults apply.
-                kind = Union[resolve(annotation), msgspec.UnsetType]  # noqa: UP007
+                kind: Any = Union[resolve(annotation), msgspec.UnsetType]  # noqa: UP007
                 fields.append((one.name, kind, msgspec.UNSET))
             properties[one.name] = schema
         whole = {"type": "object", "properties": properties, "required": required}
@@ -88,7 +88,8 @@ class AnnotatedArguments:
 
     def _read(self, parameter: inspect.Parameter) -> tuple[Any, Any]:
         """Return the annotation and the default, which pydantic's ``Field`` may give as well."""
-        annotation, default = parameter.annotation, parameter.default
+        annotation: Any = parameter.annotation
+        default: Any = parameter.default
         field = field_of(default)
         if field is not None:
             annotation, default = Annotated[annotation, field], parameter.empty
@@ -103,11 +104,8 @@ class AnnotatedArguments:
         """Return the arguments in the annotated types."""
         try:
             arguments = msgspec.convert(args, self._struct, dec_hook=decode)
-        except msgspec.ValidationError as error:
-            try:
-                arguments = msgspec.convert(args, self._struct, strict=False, dec_hook=decode)
-            except (msgspec.ValidationError, RecursionError):
-                raise error from None
+        except msgspec.ValidationError:
+            arguments = msgspec.convert(args, self._struct, strict=False, dec_hook=decode)
         given = msgspec.structs.asdict(arguments)
         made = {name: value for name, value in given.items() if value is not msgspec.UNSET}
         for name, field in self._defaults.items():
@@ -129,9 +127,11 @@ class GivenArguments:
     ) -> None:
         self.schema = _object_schema(name, parameters)
         self.context_parameter = None if function is None else _context_of(function)
-        self._hidden = bound_names(function) | {self.context_parameter}
+        self._hidden = bound_names(function)
+        if self.context_parameter is not None:
+            self._hidden.add(self.context_parameter)
         declared = self.schema.get("properties", {})
-        if hidden := sorted(one for one in self._hidden if one in declared and one is not None):
+        if hidden := sorted(self._hidden & declared.keys()):
             raise undeclarable(name, hidden[0], "the model must not set it")
         try:
             signature = None if function is None else inspect.signature(function)
@@ -178,9 +178,7 @@ def result_schema(name: str, annotation: Any) -> dict[str, Any] | None:
     return schema | ({"$defs": recursive} if recursive else {})
 
 
-def whole_arguments(
-    function: Callable[..., object], context: str | None
-) -> Callable[..., object]:
+def whole_arguments(function: Callable[..., object], context: str | None) -> Callable[..., object]:
     """Return a function of keyword arguments that passes them on as one dict."""
 
     def split(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,10 @@ _GOOGLE_ITEM = r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:(?:\s+(.*)|)"
 _NUMPY = r"(Parameters|Other Parameters)\s*"
 _NUMPY_ITEM = r"\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*(?:\s*:.*)?"
 _UNDERLINE = r"-{3,}\s*"
-_SPHINX = r":(param|parameter|arg|argument|key|keyword|type|kwarg)\s+([^:]*?)\*{0,2}(\w+)\s*:\s*(.*)"
+_SPHINX = (
+    r":(param|parameter|arg|argument|key|keyword|kwarg|type)"
+    r"\s+(?:[^:]*?\s)?(?:\\?\*){0,2}(\w+)\s*:\s*(.*)"
+)
 
 
 def read_docstring(docstring: str | None) -> tuple[str, dict[str, str]]:
@@ -97,9 +100,9 @@ class _Reader:
 
     def _read_sphinx(self, field: re.Match[str]) -> None:
         """Read a field, and the indented lines that continue it."""
-        kind, name = field[1], field[3]
+        kind, name = field[1], field[2]
         words = [] if kind == "type" else self.found.setdefault(name, [])
-        words.append(field[4])
+        words.append(field[3])
         while self._at < len(self._lines) and _indent(self._lines[self._at]):
             words.append(self._lines[self._at])
             self._at += 1

@@ -79,23 +79,33 @@ class FunctionTool:
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        self._set(function, name, description, timeout)
+        _check_function(function)
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
+            raise ConfigurationError(f"timeout={shown(timeout)} must be seconds above 0, or None")
+        for option, text in (("name", name), ("description", description)):
+            if text is not None and not isinstance(text, str):
+                raise ConfigurationError(f"{option}={shown(text)} must be a str, or None")
+        self.name: str = _check_name(name or ("" if function is None else own_name(function)))
+        self.function: Callable[..., object] | None = function
+        self.timeout: float | None = timeout
         signature = Signature(None, [], None)
         if function is not None:
             signature = named_parameters(function, self.name)
-        self.context_parameter = context_parameter(self.name, signature.parameters)
-        parameters = [one for one in signature.parameters if one.name != self.context_parameter]
-        summary, described = read_docstring(signature.docstring)
-        self._arguments: ArgumentsDecoder = AnnotatedArguments(self.name, parameters, described)
-        self.declaration = FunctionDeclaration(
+        context = context_parameter(self.name, signature.parameters)
+        self.context_parameter: str | None = context
+        text, described = read_docstring(signature.docstring)
+        self._arguments: ArgumentsDecoder = AnnotatedArguments(
+            self.name, [one for one in signature.parameters if one.name != context], described
+        )
+        self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
-            description=description or summary or None,
+            description=description or text or None,
             parameters_json_schema=self._arguments.schema,
             response_json_schema=result_schema(self.name, signature.result),
         )
 
     @classmethod
-    def from_schema(
+    def from_schema(  # noqa: PLR0913  what a declaration consists of, and the function
         cls,
         name: str,
         description: str | None,
@@ -124,39 +134,16 @@ class FunctionTool:
             ConfigurationError: An argument is not valid.
         """
         check_bool("unpack", unpack)
-        tool = cls.__new__(cls)
-        tool._set(function, name, description, timeout)
-        tool._arguments = GivenArguments(tool.name, parameters, function, unpack=unpack)
-        tool.context_parameter = tool._arguments.context_parameter
+        _check_function(function)
+        tool = cls(None, name=name, description=description, timeout=timeout)
+        arguments = GivenArguments(tool.name, parameters, function, unpack=unpack)
+        tool._arguments = arguments
+        tool.declaration.parameters_json_schema = arguments.schema
+        tool.context_parameter = arguments.context_parameter
+        tool.function = function
         if function is not None and not unpack:
             tool.function = whole_arguments(function, tool.context_parameter)
-        tool.declaration = FunctionDeclaration(
-            name=tool.name,
-            description=description or None,
-            parameters_json_schema=tool._arguments.schema,
-        )
         return tool
-
-    def _set(
-        self,
-        function: Callable[..., object] | None,
-        name: str | None,
-        description: str | None,
-        timeout: float | None,
-    ) -> None:
-        if function is not None and (not callable(function) or isinstance(function, type)):
-            raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
-        if timeout is not None and not (is_number(timeout) and timeout > 0):
-            raise ConfigurationError(f"timeout={shown(timeout)} must be seconds above 0, or None")
-        for option, text in (("name", name), ("description", description)):
-            if text is not None and not isinstance(text, str):
-                raise ConfigurationError(f"{option}={shown(text)} must be a str, or None")
-        own = "" if function is None else own_name(function)
-        self.name: str = _check_name(name or own)
-        self.function: Callable[..., object] | None = function
-        self.timeout: float | None = timeout
-        self.context_parameter: str | None = None
-        self.declaration: FunctionDeclaration
 
     def __repr__(self) -> str:
         return f"<FunctionTool {self.name}>"
@@ -264,6 +251,11 @@ def _function_tool(item: object, at: int) -> FunctionTool:
             f"tools[{at}] must be a function, a FunctionTool, a Tool or a dict, got {shown(item)}"
         )
     return FunctionTool(item)
+
+
+def _check_function(function: object) -> None:
+    if function is not None and (not callable(function) or isinstance(function, type)):
+        raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
 
 
 def _check_name(name: str) -> str:

@@ -60,9 +60,7 @@ def split_media(result: object) -> tuple[object, list[FunctionResponsePart]]:
 
 def is_image(value: object) -> bool:
     """Return whether it is an image of PIL, which is never imported for that."""
-    return any(
-        one.__name__ == "Image" and one.__module__ == "PIL.Image" for one in type(value).__mro__
-    )
+    return _is_image_type(type(value))
 
 
 def is_media_type(annotation: Any) -> bool:
@@ -70,7 +68,13 @@ def is_media_type(annotation: Any) -> bool:
     if not isinstance(annotation, type):
         return False
     names = {(one.__module__, one.__name__) for one in annotation.__mro__}
-    return issubclass(annotation, (Part, Blob, FileData, *_BYTES)) or ("PIL.Image", "Image") in names
+    return (
+        issubclass(annotation, (Part, Blob, FileData, *_BYTES)) or ("PIL.Image", "Image") in names
+    )
+
+
+def _is_image_type(kind: type) -> bool:
+    return any(one.__name__ == "Image" and one.__module__ == "PIL.Image" for one in kind.__mro__)
 
 
 class _Text:
@@ -80,12 +84,14 @@ class _Text:
         self.text = text
 
 
-def _read(value: object) -> object:
+def _read(value: Any) -> object:
     """Return a part of the response, a text, or the value itself."""
-    if isinstance(value, FunctionResponsePart):
-        return value
     if isinstance(value, Part):
         return _read_part(value)
+    if _is_typed_bytes(value):
+        value = Blob(data=bytes(value[0]), mime_type=value[1])
+    elif is_image(value):
+        value = _encode_image(value)
     if isinstance(value, Blob):
         blob = FunctionResponseBlob(
             data=value.data, mime_type=value.mime_type, display_name=value.display_name
@@ -96,11 +102,6 @@ def _read(value: object) -> object:
             file_uri=value.file_uri, mime_type=value.mime_type, display_name=value.display_name
         )
         return FunctionResponsePart(file_data=file)
-    if _is_typed_bytes(value):
-        data, mime_type = value
-        return _read(Blob(data=bytes(data), mime_type=mime_type))
-    if is_image(value):
-        return _read(_encode_image(value))
     return value
 
 

@@ -62,10 +62,9 @@ def _inline(
     node: Any, definitions: dict[str, Any], recursive: dict[str, Any], within: tuple[str, ...]
 ) -> Any:
     match node:
-        case {"$ref": str(path), **others}:
+        # Other references are in the schema of a model, which is inlined already.
+        case {"$ref": str(path), **others} if path.rpartition("/")[2] in definitions:
             name = path.rpartition("/")[2]
-            if name not in definitions:  # a model's own, which is inlined already
-                return node
             if name in within:
                 if name not in recursive:
                     recursive[name] = None  # marks it as being resolved

@@ -66,7 +66,9 @@ def add_note(schema: dict[str, Any], label: str, value: Any) -> None:
         return
     before = schema.get("description")
     note = f"{label}: {text}."
-    schema["description"] = f"{before} {note}" if isinstance(before, str) and before else note
+    if isinstance(before, str) and (before := before.strip()):
+        note = f"{before} {note}" if before[-1] in ".!?:;" else f"{before}. {note}"
+    schema["description"] = note
 
 
 def _sub(schema: Any) -> Any:
@@ -121,7 +123,10 @@ def _merge(node: dict[str, Any], part: dict[str, Any]) -> None:
         if key in _MAPS and isinstance(value, Mapping):
             node[key] = {**value, **node.get(key, {})}
         elif key == "required" and isinstance(value, (list, tuple)):
-            node[key] = [*node.get(key, ()), *(one for one in value if one not in node.get(key, ()))]
+            node[key] = [
+                *node.get(key, ()),
+                *(one for one in value if one not in node.get(key, ())),
+            ]
         else:
             node.setdefault(key, value)
 

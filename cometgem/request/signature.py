@@ -51,9 +51,10 @@ def named_parameters(function: Callable[..., object], name: str) -> Signature:
             annotation, or has one that cannot be evaluated.
     """
     bound = bound_names(function)
+    signature = _signature(function, name)
     hints = _Hints(function, name)
     parameters = []
-    for one in _signature(function, name).parameters.values():
+    for one in signature.parameters.values():
         if one.kind is one.KEYWORD_ONLY and one.name in bound:
             continue
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
@@ -97,7 +98,7 @@ class _Hints:
         owner = getattr(_unbound(function), "__self__", None)
         self._variables = bind_type_variables(owner)
         for one in (target, *type(owner).__mro__, *getattr(owner, "__mro__", ())):
-            for variable in vars(one).get("__type_params__", ()) or ():
+            for variable in getattr(one, "__type_params__", ()):
                 self._locals.setdefault(variable.__name__, variable)
 
     def has(self, parameter: str) -> bool:
@@ -112,9 +113,11 @@ class _Hints:
         except NameError as error:
             why = f"{error} where the function is defined"
             raise undeclarable(self._name, parameter, why) from error
-        except Exception as error:  # annotations as text are the caller's code: anything is raised
+        except Exception as error:  # annotations as text are code of the caller
             raise _not_evaluable(self._name, error) from error
-        return substitute(hints[parameter], self._variables) if self._variables else hints[parameter]
+        return (
+            substitute(hints[parameter], self._variables) if self._variables else hints[parameter]
+        )
 
 
 def _not_evaluable(name: str, error: Exception) -> ConfigurationError:
@@ -190,8 +193,8 @@ def _enclosing_names(target: Any) -> dict[str, Any]:
         frame = frame.f_back
     for outer in reversed(around):
         names |= found.get(outer, {})
-    code, cells = getattr(target, "__code__", None), getattr(target, "__closure__", None)
-    for name, cell in zip(code.co_freevars if code else (), cells or (), strict=False):
+    names_of_cells = getattr(getattr(target, "__code__", None), "co_freevars", ())
+    for name, cell in zip(names_of_cells, getattr(target, "__closure__", None) or (), strict=False):
         try:
             names[name] = cell.cell_contents
         except ValueError:  # not assigned yet

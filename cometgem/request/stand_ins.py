@@ -12,16 +12,16 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["checked", "first_of", "is_model", "satisfies"]
+__all__ = ["checked", "compared", "first_of", "is_model"]
 
 _Hook: TypeAlias = Callable[[Any, Any], object]
 
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-    "multiple_of": lambda value, factor: not value % factor,
+_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "gt": ("greater than", operator.gt),
+    "ge": ("at least", operator.ge),
+    "lt": ("less than", operator.lt),
+    "le": ("at most", operator.le),
+    "multiple_of": ("a multiple of", lambda value, factor: not value % factor),
 }
 
 
@@ -63,10 +63,17 @@ def first_of(alternatives: list[Any], hook: _Hook) -> Any:
     return _stand_in(model_validate, alternatives)
 
 
-def satisfies(name: str, limit: Any) -> Callable[[Any], bool]:
-    """Return the test of a constraint: gt, ge, lt, le or multiple_of."""
-    compare = _COMPARISONS[name]
-    return lambda value: compare(value, limit)
+def compared(inner: Any, name: str, limit: Any, hook: _Hook) -> Any:
+    """Return a type with a constraint: gt, ge, lt, le or multiple_of."""
+    words, compare = _COMPARISONS[name]
+    return checked(inner, lambda value: compare(value, limit), f"must be {words} {limit}", hook)
+
+
+class _AcceptsAll(type):
+    """The type of stand-ins: whatever a stand-in has decoded is of its type."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return True
 
 
 def _stand_in(model_validate: Callable[[object], object], alternatives: list[Any]) -> Any:
@@ -74,7 +81,7 @@ def _stand_in(model_validate: Callable[[object], object], alternatives: list[Any
         "model_validate": staticmethod(model_validate),
         "model_json_schema": staticmethod(lambda: _schema(alternatives)),
     }
-    return type("StandIn", (), methods)
+    return _AcceptsAll("StandIn", (), methods)
 
 
 def _schema(alternatives: list[Any]) -> dict[str, Any]:
