@@ -40,6 +40,7 @@ from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
 from cometgem.request.thinking import Thinking
+from cometgem.request.tool_context import ToolContext
 from cometgem.stream import GenerateContentStream
 from cometgem.types import (
     Blob,
@@ -109,6 +110,7 @@ __all__ = [
     "Tool",
     "ToolArgumentsError",
     "ToolConfig",
+    "ToolContext",
     "ToolError",
     "ToolLike",
     "ToolTimeoutError",

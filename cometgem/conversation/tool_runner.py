@@ -123,6 +123,8 @@ class ToolRunner:
         if call.name not in self._functions:
             raise UnknownToolError(call, [*self._functions])
         tool = self._functions[call.name]
+        if tool.function is None:
+            raise UnknownToolError(call, [*self._functions])
         return tool, tool.parse(call)
 
     async def _refusal(self, call: FunctionCall) -> str | None:
@@ -147,6 +149,7 @@ class ToolRunner:
         result = None
         with anyio.move_on_after(tool.timeout) as time:
             try:
+                assert tool.function is not None  # noqa: S101  _find has checked it
                 result = await self._call(partial(tool.function, **arguments))
                 await _let_cancellation_arrive(scope, time)
             except Exception as error:
