@@ -22,6 +22,7 @@ keeps its class and fields. None of them holds the API key.
     │   └── StreamTruncatedError     a clean end without finishReason or blockReason
     ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
     ├── EventTooLargeError           size, limit, counted
+    ├── OutputValidationError        the answer does not match its response_type; cause, path, text
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
     │   ├── ToolArgumentsError       the arguments do not match its signature; not run
@@ -56,6 +57,7 @@ __all__ = [
     "ConfigurationError",
     "EventTooLargeError",
     "NotFoundError",
+    "OutputValidationError",
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseDecodeError",
@@ -73,6 +75,8 @@ __all__ = [
 ]
 
 TimeoutPhase = Literal["connect", "first_chunk", "stall", "total"]
+
+OutputProblem = Literal["cut", "blocked", "empty", "wrong"]
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 
@@ -392,6 +396,67 @@ class EventTooLargeError(CometGemError):
     def advice(self) -> str:
         """Which option sets this limit; only that of bytes can be set."""
         return "Client(max_event_size=...) sets this limit" if self.counted == "bytes" else ""
+
+
+class OutputValidationError(CometGemError, ValueError):
+    """The answer does not match its ``response_type``.
+
+    Attributes:
+        problem: "cut" if the answer ended early, "blocked" if the prompt or the answer was
+            stopped by a filter or for another reason, "empty" if it has no text, "wrong" if its
+            text does not match the type.
+        message: What does not match.
+        path: Where, as a JSON path such as ``$.planets[3].name``; "" if it is not JSON.
+        text: The text of the answer, without thoughts.
+        finish_reason: Why the answer ended, a ``FinishReason``; None if it has not ended.
+        block_reason: Why the prompt was blocked, a ``BlockReason``; None if it was not.
+        index: Which element of the list it is, counted from 0; None if it is not about one.
+    """
+
+    def __init__(  # noqa: PLR0913  each is a fact of its own
+        self,
+        problem: OutputProblem,
+        message: str = "",
+        *,
+        path: str = "",
+        text: str = "",
+        finish_reason: str | None = None,
+        block_reason: str | None = None,
+        index: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem: OutputProblem = problem
+        self.path = path
+        self.text = text
+        self.finish_reason = finish_reason
+        self.block_reason = block_reason
+        self.index = index
+
+    def __str__(self) -> str:
+        reason = self.finish_reason
+        if self.problem == "cut":
+            sentence = f"the answer was cut off ({reason}) before its JSON was complete"
+        elif self.problem == "blocked" and self.block_reason:
+            sentence = f"the prompt was blocked ({self.block_reason})"
+        elif self.problem == "blocked":
+            sentence = f"the answer was stopped ({reason}) before its JSON was complete"
+        elif self.problem == "empty":
+            sentence = f"the answer has no text ({reason})"
+        else:
+            where = f" at {self.path}" if self.path else ""
+            sentence = f"the answer does not match its type: {self.message}{where}"
+        if self.index is not None:
+            sentence += f", in element {self.index}"
+        return printable(f"{sentence}; {self.advice}")
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, or where to look."""
+        if self.problem == "cut" and self.finish_reason == "MAX_TOKENS":
+            return "raise max_output_tokens in generation_config, which includes thinking"
+        if self.problem in ("cut", "wrong"):
+            return "the text is in error.text"
+        return "the response is in error.partial"
 
 
 class ToolError(CometGemError):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["checked", "compared", "first_of", "is_model"]
+__all__ = ["adapted", "checked", "compared", "first_of", "is_model"]
 
 _Hook: TypeAlias = Callable[[Any, Any], object]
 
@@ -67,6 +67,16 @@ def compared(inner: Any, name: str, limit: Any, hook: _Hook) -> Any:
     """Return a type with a constraint: gt, ge, lt, le or multiple_of."""
     words, compare = _COMPARISONS[name]
     return checked(inner, lambda value: compare(value, limit), f"must be {words} {limit}", hook)
+
+
+def adapted(adapter: Any) -> Any:
+    """Return a type that decodes as an instance of pydantic's ``TypeAdapter`` does."""
+    methods = {
+        "model_validate": staticmethod(adapter.validate_python),
+        "model_validate_json": staticmethod(adapter.validate_json),
+        "model_json_schema": staticmethod(adapter.json_schema),
+    }
+    return _AcceptsAll("TypeAdapter", (), methods)
 
 
 class _AcceptsAll(type):

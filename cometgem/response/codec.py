@@ -23,6 +23,7 @@ __all__ = [
     "is_cut",
     "is_within",
     "parse_json",
+    "split_path",
 ]
 
 EXCERPT = 200
@@ -144,7 +145,7 @@ def _decode_leniently(data: bytes) -> GenerateContentResponse:
     try:
         return msgspec.convert(mend(document, GenerateContentResponse), GenerateContentResponse)
     except (msgspec.ValidationError, RecursionError) as error:
-        what, path = _split_path(str(error))
+        what, path = split_path(str(error))
         raise ResponseDecodeError(
             f"the server sent JSON of an unexpected shape ({what})",
             path=path,
@@ -152,6 +153,7 @@ def _decode_leniently(data: bytes) -> GenerateContentResponse:
         ) from None
 
 
-def _split_path(message: str) -> tuple[str, str]:
+def split_path(message: str) -> tuple[str, str]:
+    """Return msgspec's message without the JSON path at its end, and the path."""
     match = _PATH.search(message)
     return (message[: match.start()], match["path"]) if match else (message, "$")
