@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from cometgem.testing.connections import HOST, Connections, listen, reset
 from cometgem.testing.journal import RecordedRequest, milestone, reached
 from cometgem.testing.render import render
 from cometgem.testing.reply import Reply
+from cometgem.testing.script import Script
 from cometgem.testing.steps import Reset
 from cometgem.testing.validate import auth, is_gemini, parse_json, parse_path, refusal
 
@@ -60,10 +60,9 @@ class FakeServer:
         self.api_key = "sk-fake-key"
         self._port = port
         self._bound = port
-        self._default = default or _DEFAULT
         self._validates = validate
         self._knows = models if callable(models) else models.__contains__
-        self._script: deque[Reply] = deque()
+        self._script = Script(default or _DEFAULT, validate=validate)
         self._requests: list[RecordedRequest] = []
         self._arrivals: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
@@ -93,8 +92,8 @@ class FakeServer:
         return 0 if self._http is None else self._http.open
 
     def add(self, *replies: Reply) -> None:
-        """Script the replies to the next requests, one each."""
-        self._script.extend(replies)
+        """Script the replies to the next requests, one each; `Reply.hops` answers several."""
+        self._script.add(*replies)
 
     async def wait_request(self, index: int = 0, timeout: float = 5.0) -> RecordedRequest:  # noqa: ASYNC109
         """Wait for a request by its index in `requests`.
@@ -226,6 +225,7 @@ class FakeServer:
             raise
         finally:
             request.end()
+            self._script.ended(request)
         return response
 
     def _record(
@@ -271,7 +271,7 @@ class FakeServer:
         if self._validates:
             reply = refusal(request, self._knows)
         if reply is None:
-            reply = self._script.popleft() if self._script else self._default
+            reply = self._script.reply_to(request)
         return render(
             reply,
             stream=request.operation == "streamGenerateContent",
