@@ -296,3 +296,10 @@ def test_chunks_are_not_kept() -> None:
         merger.add(copy.copy(decode_chunk(RICH)))
     assert alive() == before
     assert merger.chunks == 100
+
+
+def test_a_signature_in_a_part_of_its_own_belongs_to_the_text_before_it() -> None:
+    """It stays in the part in which it came, also if that has no text or nothing else."""
+    for signed in (text("", **SIGNED), dict(SIGNED), text("", thought=True, **SIGNED)):
+        assert parts(text("a"), text("b"), signed) == [text("ab"), signed]
+        assert parts(text("a"), signed, text("b")) == [text("a"), signed, text("b")]
