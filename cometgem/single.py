@@ -99,7 +99,7 @@ class SingleCall:
         first, is_first = chunks[0], self._merger.is_empty
         self._merge(chunks)
         if (token := self._hops.next_token()) is None:
-            if self._is_whole and is_first and not _has_pieces(first):
+            if self._is_whole and is_first and not _in_pieces(first):
                 return first
             return self._merger.response()
         self._hops.begin()
@@ -184,7 +184,7 @@ def _unfinished(chunks: Sequence[GenerateContentResponse]) -> str:
     return merger.unfinished
 
 
-def _has_pieces(response: GenerateContentResponse) -> bool:
+def _in_pieces(response: GenerateContentResponse) -> bool:
     return any(
         part.function_call is not None and CallMerger.begins(part.function_call)
         for candidate in response.candidates

@@ -48,7 +48,7 @@ class Attempts:
         token: The continuation token in the request of the current hop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one a line of the docstring
         self,
         transport: Transport,
         request: Request,

@@ -76,6 +76,7 @@ class ResponseMerger:
         self._model_version: str | None = None
         self._response_id: str | None = None
         self._create_time: str | None = None
+        self._turn_token: str | None = None
         self._model_status: ModelStatus | None = None
 
     @classmethod
@@ -164,6 +165,7 @@ class ResponseMerger:
         self._model_version = self._model_version or chunk.model_version
         self._response_id = self._response_id or chunk.response_id
         self._create_time = self._create_time or chunk.create_time
+        self._turn_token = chunk.turn_token or self._turn_token
         self._model_status = chunk.model_status or self._model_status
 
     def begin_hop(self) -> None:
@@ -211,6 +213,7 @@ class ResponseMerger:
             model_version=self._model_version,
             response_id=self._response_id,
             create_time=self._create_time,
+            turn_token=self._turn_token,
             model_status=self._model_status,
         )
         if self._hop_usages:
@@ -263,6 +266,7 @@ class _CandidateMerger:
             if candidate.finish_reason != "CONTINUATION":
                 self._lasts.pop("continuation_token", None)
         self._add_metadata(candidate)
+        self._add_lasts(candidate)
 
     def add_token(self, token: str) -> None:
         self._lasts["continuation_token"] = token
@@ -300,10 +304,14 @@ class _CandidateMerger:
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
+
+    def _add_lasts(self, candidate: Candidate) -> None:
         if candidate.avg_logprobs is not None:
             self._lasts["avg_logprobs"] = candidate.avg_logprobs
         if candidate.token_count is not None:
             self._lasts["token_count"] = candidate.token_count
+        if candidate.score is not None:
+            self._lasts["score"] = candidate.score
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -481,9 +489,11 @@ def _check_depth(part: Part) -> None:
         _check_value(tool_response.response, part)
     if part.part_metadata is not None:
         _check_value(part.part_metadata, part)
+    for value in (part.unknown or {}).values():
+        _check_value(value, part)
 
 
-def _check_value(value: dict[str, Any] | None, part: Part) -> None:
+def _check_value(value: object, part: Part) -> None:
     if value and not is_within(value, MAX_DEPTH):
         raise ResponseDecodeError(
             f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
