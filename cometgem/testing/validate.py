@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from cometgem.testing.reply import Reply
+from cometgem.testing.strict import strict_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,9 @@ _SINGLE_CAP = 32_768
 _MAX_DEPTH = 100
 
 _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+
+# The newest generation of models when this was written.
+_NEWEST = 4
 
 _GENERATION = re.compile(r"gemini-(\d+)(?!\d)")
 
@@ -63,9 +67,20 @@ def is_gemini(model: str) -> bool:
     return model.startswith("gemini-")
 
 
-def refusal(request: RecordedRequest, knows: Callable[[str], bool]) -> Reply | None:
-    """Return the error that the API answers with, or None if the request is valid."""
+def refusal(
+    request: RecordedRequest, knows: Callable[[str], bool], *, strict: bool = False
+) -> Reply | None:
+    """Return the error that the API answers with, or None if the request is valid.
+
+    Args:
+        request: The request.
+        knows: Recognizes the names of models.
+        strict: Whether to refuse also what `strict_problem` and the cap of all models refuse.
+    """
     problem = _problem(request, knows)
+    if problem is None and strict:
+        message = strict_problem(request.body, generation(request.model)) or over_cap(request)
+        problem = (400, "INVALID_ARGUMENT", message) if message else None
     if problem is None:
         return None
     status, code, message = problem
@@ -107,7 +122,9 @@ def _problem(  # noqa: PLR0911  # one per problem
 
 
 def generation(model: str) -> int:
-    """Return the number in the name of a model, or 0."""
+    """Return the number in the name of a model: of the newest for "latest", 0 if it has none."""
+    if model.endswith("-latest"):
+        return _NEWEST
     match = _GENERATION.match(model)
     return int(match[1]) if match else 0
 
