@@ -18,6 +18,7 @@ from cometgem.errors import (
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -60,6 +61,7 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.version import __version__
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -78,6 +81,7 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
     "ConversationStream",
