@@ -21,6 +21,7 @@ from cometgem.errors import (
     ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
+    OutputValidationError,
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
@@ -42,7 +43,9 @@ from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
 from cometgem.request.thinking import Thinking
 from cometgem.request.tool_context import ToolContext
+from cometgem.response.typed import TypedResponse
 from cometgem.stream import GenerateContentStream
+from cometgem.typed_stream import ItemStream, TypedStream
 from cometgem.types import (
     Blob,
     Candidate,
@@ -95,7 +98,9 @@ __all__ = [
     "GenerateContentStream",
     "GenerateOptions",
     "GenerationConfig",
+    "ItemStream",
     "NotFoundError",
+    "OutputValidationError",
     "Part",
     "PermissionDeniedError",
     "RateLimitError",
@@ -118,6 +123,8 @@ __all__ = [
     "ToolError",
     "ToolLike",
     "ToolTimeoutError",
+    "TypedResponse",
+    "TypedStream",
     "UnfinishedCallError",
     "UnknownToolError",
     "UsageMetadata",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
 from cometgem.conversation.rounds import Caller, ConversationItem, ConversationStream
@@ -21,9 +21,12 @@ from cometgem.request.build import build_request
 from cometgem.request.continuation import as_stream, exceeds_single_call, token_of, with_token
 from cometgem.request.functions import as_function_tools
 from cometgem.request.options import check_headers, check_names
+from cometgem.request.response_type import as_response_type, check_dialect
 from cometgem.response.sse import MAX_EVENT_SIZE
 from cometgem.single import SingleCall
 from cometgem.stream import GenerateContentStream
+from cometgem.typed_single import check_reasks, generate_typed
+from cometgem.typed_stream import TypedStream
 from cometgem.version import __version__
 from cometgem.warn import warn_caller
 
@@ -32,14 +35,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import aiohttp
+    from typing_extensions import TypeForm
 
     from cometgem.conversation.options import ConversationOptions
     from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
+    from cometgem.request.response_type import ResponseType, SchemaDialect, TypeAdapterLike
+    from cometgem.response.typed import TypedResponse
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["BASE_URL", "Client"]
+
+_T = TypeVar("_T")
 
 BASE_URL = "https://api.cometapi.com"
 
@@ -148,8 +156,44 @@ class Client:
         """Close all connections, including those of open streams; later calls raise ClosedError."""
         await self._transport.aclose()
 
+    @overload
     async def generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
+    ) -> GenerateContentResponse: ...
+
+    @overload
+    async def generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[GenerateOptions],
+    ) -> TypedResponse[_T]: ...
+
+    @overload
+    async def generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[GenerateOptions],
+    ) -> TypedResponse[_T]: ...
+
+    async def generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[GenerateOptions],
     ) -> GenerateContentResponse:
         """Generate content and return the complete response.
 
@@ -157,6 +201,11 @@ class Client:
             model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: A string, a ``Part``, a ``Content``, a dict in wire form, or a list of these.
                 Adjacent parts become one turn of the user.
+            response_type: The type of the answer, such as ``list[Planet]``. Its schema is sent,
+                and ``response.parsed`` is a value of it. See ``docs/typed-answers.md``.
+            schema_dialect: Send the schema as ``responseJsonSchema`` ("json", the default) or as
+                ``responseSchema`` ("openapi").
+            reasks: How often the model is asked again if the answer does not match the type.
             **options: All optional; None means not given:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
@@ -184,6 +233,18 @@ class Client:
             ContinuationUnsupportedError: A long answer began again instead of going on.
             ResponseDecodeError: Not a valid ``generateContent`` response.
         """
+        kind = _as_type(response_type, schema_dialect, options, reasks)
+        if kind is None:
+            return await self._generate(model, contents, options)
+
+        async def generate(turns: Contents) -> GenerateContentResponse:
+            return await self._generate(model, turns, options)
+
+        return await generate_typed(generate, contents, kind, reasks)
+
+    async def _generate(
+        self, model: str, contents: Contents, options: GenerateOptions
+    ) -> GenerateContentResponse:
         request = self._request("generateContent", model, contents, options)
         if streams := exceeds_single_call(request):
             request = as_stream(request)
@@ -191,14 +252,51 @@ class Client:
         continuation = as_continuation(options)
         return await SingleCall(attempts, self._max_event_size, continuation, streams=streams).run()
 
+    @overload
     def stream_generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
+    ) -> GenerateContentStream: ...
+
+    @overload
+    def stream_generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[GenerateOptions],
+    ) -> TypedStream[_T]: ...
+
+    @overload
+    def stream_generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[GenerateOptions],
+    ) -> TypedStream[_T]: ...
+
+    def stream_generate_content(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[GenerateOptions],
     ) -> GenerateContentStream:
         """Generate content and return it as a stream of chunks; nothing is sent yet.
 
         Args:
             model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
+            response_type: The type of the answer, such as ``list[Planet]``. Its schema is sent,
+                and the answer is decoded, also while it arrives. See ``docs/typed-answers.md``.
+            schema_dialect: Send the schema as ``responseJsonSchema`` ("json", the default) or as
+                ``responseSchema`` ("openapi").
             **options: All optional; None means not given:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
@@ -222,9 +320,13 @@ class Client:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
+        kind = _as_type(response_type, schema_dialect, options)
         request = self._request("streamGenerateContent", model, contents, options)
         attempts = self._attempts(request, options, streamed=True)
-        return GenerateContentStream(attempts, self._max_event_size, as_continuation(options))
+        continuation = as_continuation(options)
+        if kind is None:
+            return GenerateContentStream(attempts, self._max_event_size, continuation)
+        return TypedStream(attempts, self._max_event_size, continuation, kind)
 
     def run_tools(
         self,
@@ -399,6 +501,23 @@ class Client:
             streamed=streamed,
             token=token_of(request),
         )
+
+
+def _as_type(
+    annotation: Any, dialect: object, options: GenerateOptions, reasks: object = 0
+) -> ResponseType[Any] | None:
+    """Return what a ``response_type`` means, and add its schema to the options; None if none."""
+    if annotation is None:
+        if reasks or dialect != "json":
+            name = "reasks" if reasks else "schema_dialect"
+            raise ConfigurationError(f"{name}=... needs response_type=...")
+        return None
+    check_reasks(reasks)
+    kind = as_response_type(annotation)
+    options["generation_config"] = kind.add_to(
+        options.get("generation_config"), options.get("extra_body"), check_dialect(dialect)
+    )
+    return kind
 
 
 def _find_key(given: Key | ConfigurationError | None) -> Key:

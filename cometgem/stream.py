@@ -120,7 +120,7 @@ class GenerateContentStream:
             "open": self._response is not None,
         }
         state = next((name for name, holds in states.items() if holds), "not sent")
-        return f"<GenerateContentStream {state}, chunks={self._merger.chunks}>"
+        return f"<{type(self).__name__} {state}, chunks={self._merger.chunks}>"
 
     def __aiter__(self) -> Self:
         return self

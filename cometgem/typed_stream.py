@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from cometgem.errors import ConfigurationError, OutputValidationError
 from cometgem.request.arguments import shown
-from cometgem.request.response_type import response_type
+from cometgem.request.response_type import as_response_type
 from cometgem.response.json_frame import JSONSyntaxError
 from cometgem.response.json_items import JSONItems, JSONPathError
 from cometgem.response.partial_json import PartialJSON
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeForm
 
+    from cometgem.hops import Continuation
     from cometgem.http.attempts import Attempts
-    from cometgem.request.response_type import ResponseType
+    from cometgem.request.response_type import ResponseType, TypeAdapterLike
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["ItemStream", "TypedStream"]
@@ -46,23 +48,35 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
             planets = (await stream.get_final_response()).parsed
     """
 
-    def __init__(self, attempts: Attempts, max_event_size: int, kind: ResponseType[_T_co]) -> None:
-        super().__init__(attempts, max_event_size)
+    def __init__(
+        self,
+        attempts: Attempts,
+        max_event_size: int,
+        continuation: Continuation,
+        kind: ResponseType[_T_co],
+    ) -> None:
+        super().__init__(attempts, max_event_size, continuation)
         self._kind = kind
-        self._texts: list[str] = []  # of the chunks handed out
+        # Of the answer that is continued, if it is, and of the chunks handed out.
+        self.texts: list[str] = [text] if (text := super().snapshot.text) else []
+        self._read_to_end = False
         self._partial: PartialJSON | None = None
         self._partial_read = 0  # how many of the texts it has got
 
     async def __anext__(self) -> GenerateContentResponse:
-        chunk = await super().__anext__()
+        try:
+            chunk = await super().__anext__()
+        except StopAsyncIteration:
+            self._read_to_end = True
+            raise
         if text := chunk.text:
-            self._texts.append(text)
+            self.texts.append(text)
         return chunk
 
     def take(self) -> GenerateContentResponse | None:
         """Return a chunk that has been read already, or None if the next one must be awaited."""
         if (chunk := super().take()) is not None and (text := chunk.text):
-            self._texts.append(text)
+            self.texts.append(text)
         return chunk
 
     @property
@@ -80,13 +94,14 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
         if self._partial is None:
             self._partial = PartialJSON()
         try:
-            while self._partial_read < len(self._texts):
-                self._partial_read += 1
-                self._partial.feed(self._texts[self._partial_read - 1])
+            new = self.texts[self._partial_read :]
+            self._partial_read += len(new)
+            self._partial.feed("".join(new))  # raises again what it has raised before
         except JSONSyntaxError as error:
-            raise self._mismatch(str(error)) from None
-        if self._ended and not self._partial.complete:
-            self._end_partial(self._partial)
+            raise self.mismatch(str(error)) from None
+        if self._read_to_end:
+            with contextlib.suppress(JSONSyntaxError):  # it is cut off
+                self._partial.close()
         return self._partial.value
 
     @overload
@@ -94,6 +109,9 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
 
     @overload
     def items(self, path: str, element_type: TypeForm[_E]) -> ItemStream[_E]: ...
+
+    @overload
+    def items(self, path: str, element_type: TypeAdapterLike[_E]) -> ItemStream[_E]: ...
 
     def items(self, path: str = "", element_type: Any = None) -> ItemStream[Any]:
         """Return an async iterator of the elements of a list, each as soon as it is complete.
@@ -116,7 +134,7 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
         if not isinstance(path, str):
             raise ConfigurationError(f"items(path={shown(path)}) must be a str such as 'planets'")
         if element_type is not None:
-            kind = response_type(element_type)
+            kind = as_response_type(element_type)
         elif path:
             raise ConfigurationError(
                 f"items({path!r}) needs the type of the elements as its second argument"
@@ -141,12 +159,17 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
         """The chunks handed out so far, merged; later chunks do not change it."""
         return TypedResponse.of(super().snapshot, self._kind)
 
-    def _end_partial(self, partial: PartialJSON) -> None:
-        """Show a number that is the whole answer and has ended with the stream."""
-
-    def _mismatch(
+    def mismatch(
         self, message: str, *, path: str = "", index: int | None = None, complete: bool = True
     ) -> OutputValidationError:
+        """Return the error for an answer that does not match.
+
+        Args:
+            message: What does not match.
+            path: Where, as a JSON path.
+            index: Which element.
+            complete: Whether the JSON could not go on.
+        """
         response = self.snapshot
         problem = problem_of(
             response.text, response.finish_reason, response.block_reason, complete=complete
@@ -173,7 +196,7 @@ class ItemStream(Generic[_T_co]):
         self._stream = stream
         self._where = ".".join(["$", *path])
         self._kind = kind
-        self._found = JSONItems(path)
+        self._finder = JSONItems(path)
         self._read = 0  # how many texts of the stream it has got
         self._elements: deque[bytes] = deque()
         self._index = 0  # of the next element
@@ -186,37 +209,44 @@ class ItemStream(Generic[_T_co]):
         if self._failure is not None:
             raise copy.copy(self._failure)
         while not self._elements:
-            if self._found.failure is not None:
-                await self._fail_at_end(self._found.failure)
-            texts = self._stream._texts  # noqa: SLF001  of the class above
-            if self._read < len(texts):
-                self._elements += self._found.feed(texts[self._read])
+            if (failure := self._finder.failure) is not None:
+                await self._fail_behind(failure, complete=True)
+            if self._read < len(self._stream.texts):
+                self._elements += self._finder.feed(self._stream.texts[self._read])
                 self._read += 1
                 continue
             try:
                 await self._stream.__anext__()
             except StopAsyncIteration:
-                self._found.close()
-                if self._found.failure is None:
+                self._finder.close()
+                if (failure := self._finder.failure) is None:
                     raise
-        return await self._decode(self._elements.popleft())
-
-    async def aclose(self) -> None:
-        """Close the stream, for ``contextlib.aclosing``."""
-        await self._stream.aclose()
-
-    async def _decode(self, element: bytes) -> _T_co:
+                await self._fail_behind(failure, complete=False)
+        element = self._elements.popleft()
         try:
             value = self._kind.decode(element)
         except MISMATCHES as error:
             message, path = explain(error)
             where = f"{self._where}[{self._index}]{path.removeprefix('$')}"
-            await self._fail(
-                self._stream._mismatch(message, path=where, index=self._index),  # noqa: SLF001
-                error,
-            )
+            await self._fail(self._stream.mismatch(message, path=where, index=self._index), error)
         self._index += 1
         return value
 
-    async def _fail_at_end(self, failure: JSONSyntaxError | JSONPathError) -> None:
-        is_path = isinstance(failure, JSONPathError)
+    async def aclose(self) -> None:
+        """Close the stream, for ``contextlib.aclosing``."""
+        await self._stream.aclose()
+
+    async def _fail_behind(
+        self, failure: JSONSyntaxError | JSONPathError, *, complete: bool
+    ) -> NoReturn:
+        """Raise the error for what comes after the elements found."""
+        if isinstance(failure, JSONPathError):
+            error = self._stream.mismatch(failure.message, path=failure.path)
+        else:
+            error = self._stream.mismatch(str(failure), index=self._index, complete=complete)
+        await self._fail(error, None)
+
+    async def _fail(self, error: OutputValidationError, cause: Exception | None) -> NoReturn:
+        self._failure = copy.copy(error)
+        await self._stream.aclose()
+        raise error from cause

@@ -29,7 +29,7 @@ FLOORS = (
     ("version", "types", "errors"),
     ("request", "response"),
     ("http",),
-    ("hops", "options", "warn", "single", "views", "stream"),
+    ("hops", "options", "warn", "single", "typed_single", "views", "stream", "typed_stream"),
     ("conversation",),
     ("client",),
     ("testing",),
@@ -82,7 +82,10 @@ SOME_FILES = {
 }
 
 # Packages that a room may import for annotations only, under TYPE_CHECKING.
-ONLY_TYPES = {"client": {"aiohttp"}}
+ONLY_TYPES = {
+    "client": {"aiohttp", "typing_extensions"},
+    "typed_stream": {"typing_extensions"},
+}
 
 # Rooms and modules that are pure. The modules decide what to do (retry, time out, replay a
 # conversation) and leave doing it to others. A pure module imports pure modules only.

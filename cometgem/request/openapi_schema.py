@@ -13,8 +13,10 @@ from cometgem.request.schema_subset import add_note
 
 __all__ = ["to_openapi"]
 
-_SAME = ("title", "description", "minItems", "maxItems", "minimum", "maximum", "required")
-_SAME_TOO = ("propertyOrdering",)
+_SAME = (
+    *("title", "description", "minItems", "maxItems", "minimum", "maximum"),
+    *("required", "propertyOrdering"),
+)
 
 # https://ai.google.dev/api/caching#Schema: "any value is allowed, but most do not trigger any
 # special functionality"; these are the ones that do.
@@ -37,7 +39,7 @@ def to_openapi(schema: dict[str, Any], what: str, path: str = "$") -> dict[str, 
             f"{what} cannot be declared: it contains itself at {path}, which only"
             " schema_dialect='json' can express"
         )
-    made = {key: schema[key] for key in (*_SAME, *_SAME_TOO) if key in schema}
+    made = {key: schema[key] for key in _SAME if key in schema}
     if schema.get("format") in _FORMATS:
         made["format"] = schema["format"]
     elif "format" in schema:
@@ -114,7 +116,7 @@ def _add_alternatives(made: dict[str, Any], alternatives: list[dict[str, Any]]) 
     if len(others) < len(alternatives):
         made["nullable"] = True
     if len(others) == 1:
-        for key, value in others[0].items():
-            made.setdefault(key, value)
+        texts = [one["description"] for one in (others[0], made) if "description" in one]
+        made |= others[0] | ({"description": " ".join(texts)} if texts else {})
     elif others:
         made["anyOf"] = others

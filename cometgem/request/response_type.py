@@ -9,6 +9,7 @@ from typing import (
     Any,
     Generic,
     Literal,
+    Protocol,
     TypeVar,
     get_args,
     get_origin,
@@ -27,18 +28,36 @@ from cometgem.request.other_sdks import check_config_keys
 from cometgem.request.schema import json_schema
 from cometgem.request.stand_ins import adapted, is_model
 from cometgem.types.generation import GenerationConfig
+from cometgem.types.request import GenerateContentRequest
 
-__all__ = ["ResponseType", "SchemaDialect", "check_dialect", "response_type"]
+__all__ = ["ResponseType", "SchemaDialect", "TypeAdapterLike", "as_response_type", "check_dialect"]
 
 SchemaDialect = Literal["json", "openapi"]
 """How a schema is sent: as ``responseJsonSchema``, or as ``responseSchema``."""
 
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 _JSON = "application/json"
 # The keys of a generation config that define the format of the answer as well.
 _FORMATS = ("responseSchema", "responseJsonSchema", "_responseJsonSchema", "responseFormat")
 _LISTS = (list, tuple, set, frozenset, Sequence, Collection)
+
+
+class TypeAdapterLike(Protocol[_T_co]):
+    """An instance of pydantic's ``TypeAdapter``."""
+
+    def validate_json(self, data: str | bytes | bytearray, /) -> _T_co:
+        """Decode JSON."""
+        ...
+
+    def validate_python(self, value: Any, /) -> _T_co:
+        """Decode plain JSON values."""
+        ...
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the schema."""
+        ...
 
 
 class ResponseType(Generic[_T]):
@@ -47,17 +66,14 @@ class ResponseType(Generic[_T]):
     Args:
         annotation: Any type that msgspec can decode, a pydantic model, or a ``TypeAdapter``.
 
-    Attributes:
-        name: The type as people write it, for messages.
-
     Raises:
         ConfigurationError: The type cannot be expressed in JSON Schema.
     """
 
     def __init__(self, annotation: Any) -> None:
         self._annotation = annotation
-        self.name: str = getattr(annotation, "__name__", None) or repr(annotation)
-        self._what = f"response_type={shown(annotation)}"
+        plain = isinstance(annotation, type) and not get_args(annotation)
+        self._what = f"response_type={annotation.__name__ if plain else shown(annotation)}"
         kind = adapted(annotation) if _is_adapter(annotation) else annotation
         if isinstance(kind, (str, bytes, Mapping)) or kind is None:
             raise ConfigurationError(
@@ -106,10 +122,10 @@ class ResponseType(Generic[_T]):
         alike = len(arguments) == 1 or (len(arguments) == 2 and arguments[1] is ...)  # noqa: PLR2004
         if get_origin(kind) not in _LISTS or not alike:
             raise ConfigurationError(
-                f"items() needs a list, but {self._what}: give the path to a list and the type of"
-                " its elements, as in items('planets', Planet)"
+                f"items() needs a list, and {self._what} is not one: give the path to a list and"
+                " the type of its elements, as in items('planets', Planet)"
             )
-        return response_type(arguments[0])
+        return as_response_type(arguments[0])
 
     def add_to(self, config: Any, extra: Any, dialect: SchemaDialect) -> Any:
         """Return a generation config that asks for this type.
@@ -122,9 +138,12 @@ class ResponseType(Generic[_T]):
         Raises:
             ConfigurationError: The format of the answer is defined already.
         """
-        more = extra.get("generationConfig") if isinstance(extra, Mapping) else None
-        if isinstance(more, Mapping):
-            _check_free(more, "extra_body")
+        if isinstance(extra, Mapping):
+            more = to_wire(extra, GenerateContentRequest, "extra_body").get("generationConfig")
+            if isinstance(more, GenerationConfig):
+                more = more.to_dict()
+            if isinstance(more, Mapping):
+                _check_free(more, "extra_body")
         key = "response_json_schema" if dialect == "json" else "response_schema"
         schema = self.schema(dialect)
         if config is None:
@@ -144,7 +163,7 @@ class ResponseType(Generic[_T]):
         return msgspec.json.Decoder(resolve(kind), dec_hook=decode).decode
 
 
-def response_type(annotation: Any) -> ResponseType[Any]:
+def as_response_type(annotation: Any) -> ResponseType[Any]:
     """Return what a type means, which is worked out once for each type.
 
     Raises:
@@ -185,7 +204,7 @@ def _is_adapter(annotation: object) -> bool:
 
 def _check_free(config: Mapping[str, Any], where: str) -> None:
     for key in _FORMATS:
-        if config.get(key):
+        if config.get(key) is not None:
             raise ConfigurationError(
                 f"{where} has {key!r} beside response_type: the schema is made from the type, so"
                 " give only one of them"

@@ -37,9 +37,7 @@ class AnswerDecoder(Protocol[_T_co]):
         ...
 
 
-class TypedResponse(
-    GenerateContentResponse, Generic[_T], kw_only=True, dict=True, gc=True, weakref=True
-):
+class TypedResponse(GenerateContentResponse, Generic[_T], kw_only=True, dict=True, gc=True):
     """A response to a request with ``response_type``; ``parsed`` is a value of that type."""
 
     @property
@@ -54,18 +52,18 @@ class TypedResponse(
             RuntimeError: The response was copied or unpickled, which loses its type.
         """
         kept = self.__dict__
-        if "parsed" not in kept:
-            kept["parsed"] = self._decode(self._first)
-        value: _T = kept["parsed"]
+        if "_parsed" not in kept:
+            kept["_parsed"] = self._decode(self._first)
+        value: _T = kept["_parsed"]
         return value
 
     @property
     def attempts(self) -> Sequence[GenerateContentResponse]:
-        """The answers to each request, the last being this one: more than one with ``reasks``.
+        """The answers to all requests: more than one if the model was asked again (``reasks``).
 
-        The usage metadata of this response is the sum of theirs.
+        The last is the answer in this response, whose usage metadata is the sum of theirs.
         """
-        attempts: Sequence[GenerateContentResponse] = self.__dict__.get("attempts") or (self,)
+        attempts: Sequence[GenerateContentResponse] = self.__dict__.get("_attempts") or (self,)
         return attempts
 
     def parse(self, candidate: Candidate) -> _T:
@@ -77,7 +75,7 @@ class TypedResponse(
         return self._decode(candidate)
 
     def _decode(self, candidate: Candidate | None) -> _T:
-        decoder: AnswerDecoder[_T] | None = self.__dict__.get("decoder")
+        decoder: AnswerDecoder[_T] | None = self.__dict__.get("_decoder")
         if decoder is None:
             raise RuntimeError(
                 "this response was copied, unpickled or built by hand, so its type is not known:"
@@ -118,7 +116,7 @@ class TypedResponse(
         """Return a response with a type, without copying what is in it."""
         fields = response.__struct_fields__
         made = cls(**{name: getattr(response, name) for name in fields})
-        made.__dict__ |= {"decoder": decoder, "attempts": attempts, "raw": response.raw}
+        made.__dict__ |= {**response.__dict__, "_decoder": decoder, "_attempts": attempts}
         return made
 
 

@@ -74,5 +74,8 @@ def unflatten(flat: list[Any], *, copy_leaves: bool = False) -> Any:
 
 
 def _outside(struct: Wire) -> list[str]:
-    """Return the attributes outside the fields that are kept; ``raw`` is that of the original."""
-    return [name for name in getattr(struct, "__dict__", ()) if name != "raw"]
+    """Return the attributes outside the fields that are kept; ``raw`` is that of the original.
+
+    So is what begins with an underscore, such as the decoder of a typed response.
+    """
+    return [name for name in getattr(struct, "__dict__", ()) if name != "raw" and name[0] != "_"]
