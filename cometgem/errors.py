@@ -23,7 +23,7 @@ keeps its class and fields. None of them holds the API key.
     │   └── ContinuationUnsupportedError  a long answer began again instead of going on; token
     ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
     ├── EventTooLargeError           size, limit, counted
-    ├── OutputValidationError        the answer does not match its response_type; cause, path, text
+    ├── OutputValidationError        (also ValueError) the answer does not match response_type
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
     │   ├── ToolArgumentsError       the arguments do not match its signature; not run
@@ -60,6 +60,7 @@ __all__ = [
     "ContinuationUnsupportedError",
     "EventTooLargeError",
     "NotFoundError",
+    "OutputProblem",
     "OutputValidationError",
     "PermissionDeniedError",
     "RateLimitError",
@@ -460,14 +461,16 @@ class OutputValidationError(CometGemError, ValueError):
 
     def __str__(self) -> str:
         reason = self.finish_reason
-        if self.problem == "cut":
+        if self.problem == "cut" and not reason:
+            sentence = "the JSON of the answer is not complete yet"
+        elif self.problem == "cut":
             sentence = f"the answer was cut off ({reason}) before its JSON was complete"
         elif self.problem == "blocked" and self.block_reason:
             sentence = f"the prompt was blocked ({self.block_reason})"
         elif self.problem == "blocked":
             sentence = f"the answer was stopped ({reason}) before its JSON was complete"
         elif self.problem == "empty":
-            sentence = f"the answer has no text ({reason})"
+            sentence = f"the answer has no text ({reason or 'no finish reason'})"
         else:
             where = f" at {self.path}" if self.path else ""
             sentence = f"the answer does not match its type: {self.message}{where}"

@@ -17,6 +17,8 @@ from cometgem.errors import (
     ConfigurationError,
     EventTooLargeError,
     NotFoundError,
+    OutputProblem,
+    OutputValidationError,
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
@@ -69,7 +71,14 @@ FULL |= {"retry_after": 3.5, "details": DETAILS, "body": b"{}"}
 DECODE = {"path": "$.a", "excerpt": "'\n"}
 LIMIT = "Client(max_event_size=...) sets this limit"
 
+
 # Each error: what it is besides its class, what it says, and its fields.
+def unfit(problem: OutputProblem, **fields: Any) -> dict[str, Any]:
+    """The fields of an OutputValidationError."""
+    nothing = dict.fromkeys(("finish_reason", "block_reason", "index"))
+    return {"problem": problem, "message": "", "path": "", "text": "", **nothing, **fields}
+
+
 ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (CometGemError(), Exception, "", {"message": ""}),
     (CometGemError("m"), Exception, "m", {"message": "m"}),
@@ -172,6 +181,51 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         StreamError,
         "it ended after 2 chunks; what had arrived is in error.partial",
         ended("it ended", 2),
+    ),
+    (
+        OutputValidationError("wrong", "Expected `int`", path="$[7].a", text="[", index=7),
+        ValueError,
+        (
+            "the answer does not match its type: Expected `int` at $[7].a, in element 7;"
+            " the text is in error.text"
+        ),
+        unfit("wrong", message="Expected `int`", path="$[7].a", text="[", index=7),
+    ),
+    (
+        OutputValidationError("cut", finish_reason="MAX_TOKENS"),
+        CometGemError,
+        (
+            "the answer was cut off (MAX_TOKENS) before its JSON was complete;"
+            " raise max_output_tokens in generation_config, which includes thinking"
+        ),
+        unfit("cut", finish_reason="MAX_TOKENS"),
+    ),
+    (
+        OutputValidationError("cut"),
+        CometGemError,
+        "the JSON of the answer is not complete yet; the text is in error.text",
+        unfit("cut"),
+    ),
+    (
+        OutputValidationError("blocked", block_reason="SAFETY"),
+        CometGemError,
+        "the prompt was blocked (SAFETY); the response is in error.partial",
+        unfit("blocked", block_reason="SAFETY"),
+    ),
+    (
+        OutputValidationError("blocked", finish_reason="SAFETY"),
+        CometGemError,
+        (
+            "the answer was stopped (SAFETY) before its JSON was complete;"
+            " the response is in error.partial"
+        ),
+        unfit("blocked", finish_reason="SAFETY"),
+    ),
+    (
+        OutputValidationError("empty", finish_reason="STOP"),
+        CometGemError,
+        "the answer has no text (STOP); the response is in error.partial",
+        unfit("empty", finish_reason="STOP"),
     ),
     (
         ResponseDecodeError("no JSON"),
@@ -301,6 +355,10 @@ HARMLESS = r"a\x1b[31m\r\n\x00\x7f\u202e\u2028\ud800" + "\u00e9\U0001f600"
         APIStatusError(400, "m", request_id=HOSTILE),
         StreamInterruptedError(HOSTILE),
         StreamTruncatedError("m", request_id=HOSTILE),
+        OutputValidationError("wrong", HOSTILE),
+        OutputValidationError("wrong", path=HOSTILE),
+        OutputValidationError("cut", finish_reason=HOSTILE),
+        OutputValidationError("blocked", block_reason=HOSTILE),
         ResponseDecodeError(HOSTILE),
         ResponseDecodeError("m", path=HOSTILE),
         ResponseDecodeError("m", excerpt=HOSTILE),
@@ -322,7 +380,7 @@ CLASSES = {
 
 
 def test_every_class_is_public_and_in_the_table() -> None:
-    assert sorted([*CLASSES, "CometGemWarning", "TimeoutPhase"]) == errors.__all__
+    assert sorted([*CLASSES, "CometGemWarning", "OutputProblem", "TimeoutPhase"]) == errors.__all__
     assert {type(row[0]) for row in ERRORS} == set(CLASSES.values())
     assert all(cls.__doc__ for cls in CLASSES.values())
 

@@ -235,12 +235,18 @@ def _ordered(schema: Any, orders: Mapping[str, list[tuple[str, str | None]]]) ->
         order = list(fields)
         for name, text in fields.items():
             if text and "$ref" not in made["properties"][name]:
-                made["properties"][name].setdefault("description", text)
+                _describe(made["properties"][name], text)
     made["properties"] = {name: made["properties"][name] for name in order}
     if "required" in schema:
         made["required"] = [name for name in order if name in schema["required"]]
     made["propertyOrdering"] = order
     return made
+
+
+def _describe(schema: dict[str, Any], text: str) -> None:
+    notes = schema.get("description")
+    end = "" if text.strip()[-1:] in ".!?:;" else "."
+    schema["description"] = f"{text}{end} {notes}" if notes else text
 
 
 def _field_orders(annotation: Any) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fuzz import asking, inputs, json_pieces, merging, parsing
+from fuzz import asking, inputs, json_pieces, merging, parsing, response_types
 
 # These take a body and a seed, so atheris passes its bytes directly.
 PARSING: tuple[Callable[[bytes, int], None], ...] = (
@@ -54,9 +54,15 @@ JSON_PIECES: dict[Callable[..., None], tuple[Any, ...]] = {
     json_pieces.only_json_is_taken: (json_pieces.nearly_json, inputs.seeds),
 }
 
+SCHEMAS: dict[Callable[..., None], tuple[Any, ...]] = {
+    response_types.schemas_stay_within_what_the_api_takes: (response_types.types,),
+    response_types.what_a_type_accepts_is_valid: (response_types.types, response_types.data),
+}
+
 TARGETS = {
     **dict.fromkeys(PARSING, (inputs.bodies, inputs.seeds)),
     **MERGING,
     **ASKING,
     **JSON_PIECES,
+    **SCHEMAS,
 }

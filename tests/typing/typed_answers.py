@@ -121,4 +121,4 @@ def error(failure: OutputValidationError) -> None:
 async def misuse(client: Client) -> None:
     await client.generate_content("m", "p", reasks=1)  # type: ignore[call-overload]
     await client.generate_content("m", "p", response_type=int, reasks="1")  # type: ignore[call-overload]
-    client.stream_generate_content("m", "p", response_type=int).items()  # type: ignore[call-arg]
+    client.stream_generate_content("m", "p", response_type=int).items()  # type: ignore[call-overload]
