@@ -107,6 +107,30 @@ def test_a_client_with_wrong_results_is_rejected() -> None:
     }
 
 
+def test_structured_answers_are_measured(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    done = run("structured.py", "--quick", "--json", str(results))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    found = json.loads(results.read_text())
+    assert {"partial", "items", "whole"} <= found["micros_per_chunk"].keys()
+    assert found["ratios"].keys() >= {
+        "partial: twice the length costs",
+        "items: twice the length costs",
+        "whole: decoding costs, relative to msgspec",
+    }
+
+
+def test_a_wrong_structured_answer_is_rejected() -> None:
+    script = (
+        "import structured\n"
+        "structured.PartialJSON.value = property(lambda self: [])\n"
+        "structured.measure(list(structured.rows(2))[:1], 1)\n"
+    )
+    done = run("-c", script)
+    assert done.returncode == 1
+    assert "WrongError: partial: the result is not what was sent" in done.stderr
+
+
 def test_an_endpoint_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMETAPI_KEY", raising=False)
     done = run("stream_throughput.py", "--base-url", "http://127.0.0.1:1")
