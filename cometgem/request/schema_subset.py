@@ -151,6 +151,6 @@ def _split_enum(node: dict[str, Any]) -> None:
         alternatives.append({"type": "null"})
     if len(alternatives) == 1:
         node |= alternatives[0]
-    elif "anyOf" not in node:
+    elif alternatives and "anyOf" not in node:
         node.pop("type", None)
         node["anyOf"] = alternatives
