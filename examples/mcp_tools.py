@@ -14,7 +14,7 @@ import mcp
 from cometgem import Client, CometGemError, FunctionTool
 
 
-async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) -> list[object]:
+async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) -> object:
     """Call a tool and return its texts, images and sounds."""
     result = await server.call_tool(name, arguments)
     items: list[object] = []
@@ -28,7 +28,7 @@ async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) ->
                 items.append(item)
     if result.is_error:
         raise RuntimeError(*items)
-    return items
+    return items[0] if len(items) == 1 else items
 
 
 async def read_tools(server: mcp.Client) -> list[FunctionTool]:

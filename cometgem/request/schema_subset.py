@@ -53,7 +53,7 @@ def to_subset(schema: Mapping[str, Any]) -> dict[str, Any]:
             made[key] = value
     if "$ref" in made:  # the API takes nothing else beside it
         return {key: value for key, value in made.items() if key[0] == "$"}
-    notes = [(label, node[key]) for key, label in _NOTES.items() if key in node]
+    notes = [(label, node[key]) for key, label in _NOTES.items() if node.get(key) is not None]
     for label, value in notes:
         add_note(made, label, value)
     return made

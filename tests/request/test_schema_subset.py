@@ -58,6 +58,7 @@ INTEGER = {"type": "integer"}
           "Text. Maximum length: 3. Minimum length: 1. Pattern: ^a."}),
         ({**STRING, "default": "é"}, {**STRING, "description": 'Default: "é".'}),
         ({**STRING, "default": "a" * 300}, STRING),
+        ({**STRING, "default": None}, STRING),
         ({"type": "array", "items": False, "uniqueItems": True, "prefixItems": [STRING]},
          {"type": "array", "prefixItems": [STRING]}),
         ({"type": "array", "items": {"const": 1}}, {"type": "array", "items": {"enum": [1]}}),
