@@ -335,11 +335,11 @@ def _check_depth(part: Part) -> None:
         _check_value(tool_response.response, part)
     if part.part_metadata is not None:
         _check_value(part.part_metadata, part)
-    if part.unknown is not None:
-        _check_value(part.unknown, part)
+    for value in (part.unknown or {}).values():
+        _check_value(value, part)
 
 
-def _check_value(value: dict[str, Any] | None, part: Part) -> None:
+def _check_value(value: object, part: Part) -> None:
     if value and not is_within(value, MAX_DEPTH):
         raise ResponseDecodeError(
             f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
