@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversation.calling import MODEL, WARM, call, calling, read
 from PIL import Image
 
 from cometgem import Client, Part, ToolError
-from cometgem.testing import FakeServer
+
+if TYPE_CHECKING:
+    from cometgem.testing import FakeServer
 
 
 def draw_map(city: str) -> list[Any]:
@@ -22,9 +24,7 @@ async def take_photo() -> Image.Image:
     return Image.new("RGB", (2, 2))
 
 
-async def test_media_are_sent_beside_the_response(
-    fake_server: FakeServer, client: Client
-) -> None:
+async def test_media_are_sent_beside_the_response(fake_server: FakeServer, client: Client) -> None:
     fake_server.add(calling(call("draw_map", {"city": "Bath"}), call("take_photo", {})), WARM)
     stream = client.run_tools(MODEL, "Where?", tools=[draw_map, take_photo])
     await read(stream)
