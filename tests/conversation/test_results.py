@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +38,23 @@ async def test_media_are_sent_beside_the_response(fake_server: FakeServer, clien
     ]
     assert photo["response"] == {}
     assert photo["parts"][0]["inlineData"]["mimeType"] == "image/png"
+
+
+async def test_images_are_encoded_in_a_thread(
+    fake_server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    save = Image.Image.save
+
+    def record(*args: Any, **kwargs: Any) -> None:
+        threads.append(threading.current_thread())
+        save(*args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", record)
+    fake_server.add(calling(call("take_photo", {})), WARM)
+    await read(client.run_tools(MODEL, "Where?", tools=[take_photo]))
+    (thread,) = threads
+    assert thread is not threading.main_thread()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), object()])

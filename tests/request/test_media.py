@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cometgem import Blob, FunctionCall, FunctionResponse, FunctionTool, Part
+from cometgem.request.media import encode_images, has_images
 from cometgem.types import FileData, FunctionResponsePart, MediaResolution
 from cometgem.types.content import FunctionResponseBlob
 
@@ -124,6 +125,18 @@ def test_an_image_that_cannot_be_written_is_an_error() -> None:
     image.im = None  # type: ignore[assignment]
     with pytest.raises(ValueError, match=r"^the image cannot be encoded: "):
         respond(image)
+
+
+def test_images_can_be_encoded_beforehand() -> None:
+    image = Image.new("RGB", (2, 3))
+    for result in (image, [image, "A map"], (image, "A map")):
+        assert has_images(result)
+        encoded = encode_images(result)
+        assert not has_images(encoded)
+        assert respond(encoded) == respond(result)
+    for result in (PART, [1, PART], (PNG, "image/png"), None):
+        assert not has_images(result)
+        assert encode_images(result) is result
 
 
 @pytest.mark.parametrize(
