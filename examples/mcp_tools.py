@@ -14,7 +14,7 @@ import mcp
 from cometgem import Client, CometGemError, FunctionTool
 
 
-async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) -> list[object]:
+async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) -> object:
     """Call a tool and return its texts, images and sounds."""
     result = await server.call_tool(name, arguments)
     items: list[object] = []
@@ -28,7 +28,7 @@ async def call_tool(server: mcp.Client, name: str, arguments: dict[str, Any]) ->
                 items.append(item)
     if result.is_error:
         raise RuntimeError(*items)
-    return items
+    return items[0] if len(items) == 1 else items
 
 
 async def read_tools(server: mcp.Client) -> list[FunctionTool]:
@@ -48,13 +48,14 @@ async def read_tools(server: mcp.Client) -> list[FunctionTool]:
 async def main(question: str, command: str, *arguments: str) -> int:
     """Print the answer as it arrives, and return the exit code."""
     start = mcp.StdioServerParameters(command=command, args=[*arguments])
-    async with mcp.Client(start) as server, Client() as client:
-        stream = client.run_tools(
-            "gemini-3.8-flash", question, tools=await read_tools(server), on_tool_error="report"
-        )
+    async with mcp.Client(mcp.stdio_client(start)) as server, Client() as client:
+        tools = await read_tools(server)
         try:
-            async for text in stream.text_stream:
-                print(text, end="", flush=True)
+            async with client.run_tools(
+                "gemini-3.8-flash", question, tools=tools, on_tool_error="report"
+            ) as stream:
+                async for text in stream.text_stream:
+                    print(text, end="", flush=True)
         except CometGemError as error:
             print(f"\n{error}", file=sys.stderr)
             return 1

@@ -20,6 +20,7 @@ from cometgem.errors import (
     UnfinishedCallError,
     UnknownToolError,
 )
+from cometgem.request.media import encode_images, has_images
 from cometgem.types.content import FunctionResponse
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class ToolRunner:
             try:
                 assert tool.function is not None  # noqa: S101  _find has checked it
                 result = await self._call(partial(tool.function, **arguments))
+                if has_images(result):
+                    result = await self._call(encode_images, result)
                 await _let_cancellation_arrive(scope, time)
             except Exception as error:
                 raise ToolError(call, f"raised {_described(error)}") from error

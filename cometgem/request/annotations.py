@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from cometgem.request.field_texts import text_of
 from cometgem.request.stand_ins import checked, compared, first_of, is_model
 
 __all__ = [
@@ -103,7 +104,7 @@ def decode(kind: Any, value: object) -> object:
         raise TypeError(f"type {kind.__name__} is not supported")
     try:
         decoded: object = kind.model_validate(value)
-    except ValueError as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise ValueError(_sentence(error)) from None
     return decoded
 
@@ -203,15 +204,8 @@ def _name(function: Any) -> str:
 
 
 def _description(metadata: Any) -> str | None:
-    """Return a text, that of ``Doc("text")``, or that of ``Field(description="text")``."""
-    for text in (
-        metadata,
-        getattr(metadata, "documentation", None),
-        getattr(metadata, "description", None) if field_of(metadata) is not None else None,
-    ):
-        if isinstance(text, str) and text:
-            return text
-    return None
+    field = field_of(metadata)
+    return text_of(metadata if field is None else field.description)
 
 
 def _sentence(error: Any) -> str:

@@ -161,7 +161,7 @@ class FunctionTool:
             return self._arguments.decode(call.args)
         except RecursionError:
             raise ToolArgumentsError(call, "they are nested too deeply") from None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, msgspec.ValidationError) as error:
             raise ToolArgumentsError(call, str(error)) from None
 
     def to_response(self, call: FunctionCall, result: object) -> FunctionResponse:

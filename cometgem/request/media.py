@@ -17,7 +17,7 @@ from cometgem.types.content import (
     Part,
 )
 
-__all__ = ["is_image", "is_media_type", "split_media"]
+__all__ = ["encode_images", "has_images", "is_media_type", "split_media"]
 
 _BYTES = (bytes, bytearray, memoryview)
 
@@ -58,9 +58,23 @@ def split_media(result: object) -> tuple[object, list[FunctionResponsePart]]:
     return (read_one.text if isinstance(read_one, _Text) else read_one), []
 
 
-def is_image(value: object) -> bool:
-    """Return whether it is an image of PIL, which is never imported for that."""
-    return _is_image_type(type(value))
+def has_images(result: object) -> bool:
+    """Return whether a result is an image of PIL, or a list with some; PIL is never imported."""
+    items = result if isinstance(result, (list, tuple)) else (result,)
+    return any(_is_image_type(type(one)) for one in items)
+
+
+def encode_images(result: object) -> object:
+    """Return the result with its images as blobs; for a worker thread, since that takes time.
+
+    Raises:
+        ValueError: An image cannot be encoded.
+    """
+    if not has_images(result):
+        return result
+    if isinstance(result, (list, tuple)):
+        return [_encode_image(one) if _is_image_type(type(one)) else one for one in result]
+    return _encode_image(result)
 
 
 def is_media_type(annotation: Any) -> bool:
@@ -90,7 +104,7 @@ def _read(value: Any) -> object:
         return _read_part(value)
     if _is_typed_bytes(value):
         value = Blob(data=bytes(value[0]), mime_type=value[1])
-    elif is_image(value):
+    elif _is_image_type(type(value)):
         value = _encode_image(value)
     if isinstance(value, Blob):
         blob = FunctionResponseBlob(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import (
     Annotated,
@@ -216,10 +217,10 @@ def _check_free(config: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _ordered(schema: Any, orders: Mapping[str, list[tuple[str, str | None]]]) -> Any:
-    """Return a schema whose objects have their fields in the order of their classes.
+def _ordered(schema: Any, orders: Mapping[str, list[str]]) -> Any:
+    """Return a schema whose objects have, and name, their fields in the order of their classes.
 
-    msgspec sorts those of a TypedDict. Texts in ``Annotated`` become descriptions.
+    msgspec sorts those of a TypedDict.
     """
     if isinstance(schema, list):
         return [_ordered(one, orders) for one in schema]
@@ -229,13 +230,9 @@ def _ordered(schema: Any, orders: Mapping[str, list[tuple[str, str | None]]]) ->
     properties = schema.get("properties")
     if not isinstance(properties, dict) or "type" not in schema:
         return made
-    fields = dict(orders.get(str(schema.get("title")), ()))
-    order = list(properties)
-    if fields.keys() == properties.keys():
-        order = list(fields)
-        for name, text in fields.items():
-            if text and "$ref" not in made["properties"][name]:
-                _describe(made["properties"][name], text)
+    order = orders.get(str(schema.get("title")), [])
+    if set(order) != properties.keys():
+        order = list(properties)
     made["properties"] = {name: made["properties"][name] for name in order}
     if "required" in schema:
         made["required"] = [name for name in order if name in schema["required"]]
@@ -243,14 +240,8 @@ def _ordered(schema: Any, orders: Mapping[str, list[tuple[str, str | None]]]) ->
     return made
 
 
-def _describe(schema: dict[str, Any], text: str) -> None:
-    notes = schema.get("description")
-    end = "" if text.strip()[-1:] in ".!?:;" else "."
-    schema["description"] = f"{text}{end} {notes}" if notes else text
-
-
-def _field_orders(annotation: Any) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
-    """Yield the name of each class in a type, its fields on the wire, and texts about them."""
+def _field_orders(annotation: Any) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of each class in a type, and its fields in their order."""
     todo, seen = [annotation], set()
     while todo:
         one = todo.pop()
@@ -258,22 +249,11 @@ def _field_orders(annotation: Any) -> Iterator[tuple[str, list[tuple[str, str | 
         if not isinstance(one, type) or one in seen or not hasattr(one, "__annotations__"):
             continue
         seen.add(one)
-        try:
+        with suppress(Exception):  # an annotation that cannot be evaluated, or not of msgspec's
             hints = get_type_hints(one, include_extras=True)
-        except (NameError, TypeError):
-            continue
-        todo += hints.values()
-        names = {name: name for name in hints}
-        if issubclass(one, msgspec.Struct):
-            names = dict(zip(one.__struct_fields__, one.__struct_encode_fields__, strict=True))
-        texts = {
-            name: next(filter(_is_text, get_args(hints.get(name))[1:]), None) for name in names
-        }
-        yield one.__name__, [(wire, texts[name]) for name, wire in names.items()]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+            todo += hints.values()
+            if not issubclass(one, msgspec.Struct):  # msgspec keeps the order of its own
+                yield one.__name__, list(hints)
 
 
 def _check_recursion(schema: Any, name: str, what: str) -> None:

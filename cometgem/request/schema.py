@@ -8,6 +8,7 @@ import msgspec
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.annotations import model_schema, resolve
+from cometgem.request.field_texts import add_field_texts
 from cometgem.request.schema_subset import to_subset
 
 __all__ = ["json_schema"]
@@ -35,7 +36,8 @@ def json_schema(annotation: Any, recursive: dict[str, Any], what: str) -> dict[s
         return _inlined(model_schema(kind), found)
 
     try:
-        schema = msgspec.json.schema(resolve(annotation), schema_hook=inline_model)
+        kind = resolve(annotation)
+        schema = msgspec.json.schema(kind, schema_hook=inline_model)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[-1]
         raise ConfigurationError(f"{what} cannot be declared: {reason}") from error
@@ -47,6 +49,7 @@ def json_schema(annotation: Any, recursive: dict[str, Any], what: str) -> dict[s
         raise ConfigurationError(
             f"{what} cannot be declared: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
         ) from error
+    add_field_texts(kind, schema.get("$defs", {}))
     inlined = to_subset(_inlined(schema, found))
     recursive |= {name: to_subset(one) for name, one in found.items()}
     return inlined

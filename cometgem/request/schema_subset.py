@@ -53,7 +53,7 @@ def to_subset(schema: Mapping[str, Any]) -> dict[str, Any]:
             made[key] = value
     if "$ref" in made:  # the API takes nothing else beside it
         return {key: value for key, value in made.items() if key[0] == "$"}
-    notes = [(label, node[key]) for key, label in _NOTES.items() if key in node]
+    notes = [(label, node[key]) for key, label in _NOTES.items() if node.get(key) is not None]
     for label, value in notes:
         add_note(made, label, value)
     return made
@@ -151,6 +151,6 @@ def _split_enum(node: dict[str, Any]) -> None:
         alternatives.append({"type": "null"})
     if len(alternatives) == 1:
         node |= alternatives[0]
-    elif "anyOf" not in node:
+    elif alternatives and "anyOf" not in node:
         node.pop("type", None)
         node["anyOf"] = alternatives

@@ -37,9 +37,12 @@ def own_name(function: Callable[..., object]) -> str:
 def bound_names(function: object) -> set[str]:
     """Return the keyword arguments that ``functools.partial`` binds."""
     names: set[str] = set()
-    while isinstance(function, partial):
-        names |= function.keywords.keys()
-        function = function.func
+    while isinstance(function, partial) or hasattr(function, "__wrapped__"):
+        if isinstance(function, partial):
+            names |= function.keywords.keys()
+            function = function.func
+        else:
+            function = function.__wrapped__
     return names
 
 
@@ -55,7 +58,7 @@ def named_parameters(function: Callable[..., object], name: str) -> Signature:
     hints = _Hints(function, name)
     parameters = []
     for one in signature.parameters.values():
-        if one.kind is one.KEYWORD_ONLY and one.name in bound:
+        if one.name in bound:
             continue
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
             raise undeclarable(name, one.name, "the model passes each argument by name")
@@ -128,7 +131,7 @@ def _not_evaluable(name: str, error: Exception) -> ConfigurationError:
 
 def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
     try:
-        return inspect.signature(function)
+        return inspect.signature(_plain(function))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
             f"{name!r} has no signature that Python can read, like some builtins: wrap it in a"
@@ -136,6 +139,13 @@ def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
         ) from error
     except Exception as error:
         raise _not_evaluable(name, error) from error
+
+
+def _plain(function: Any) -> Any:
+    """Return a partial as it was made: after ``functools.wraps`` its signature is the other's."""
+    if not isinstance(function, partial):
+        return function
+    return partial(_plain(function.func), *function.args, **function.keywords)
 
 
 def _unbound(function: Any) -> Any:
