@@ -197,11 +197,16 @@ class Hops:
             f"the stream ended with finishReason {CONTINUATION}, but without {what}"
         )
 
-    def recovers(self, error: CometGemError) -> bool:
+    def recovers(self, error: CometGemError, *, begun: bool) -> bool:
         """Whether the answer can go on after an error, from the last token.
 
         It can if the error is a cut and the token covers all that was handed out. At most three
         cuts in a row may come without a new token or chunk.
+
+        Args:
+            error: What has ended the hop.
+            begun: Whether there was a chunk in this hop. An error of the API before that rejects
+                the request: then the retry policy has had its attempts.
         """
         repeats = self._follow and self.token == self._begun_with
         return (
@@ -210,7 +215,7 @@ class Hops:
             and not (self._has_said or self._has_no_token)
             and self._failures < _MAX_FAILURES
             and self._merger.finish_reason in _NOT_FINISHED
-            and _is_cut(error)
+            and _is_cut(error, begun=begun)
         )
 
     @property
@@ -260,10 +265,10 @@ class Hops:
         self._new_beginning = watch if watch.open else None
 
 
-def _is_cut(error: CometGemError) -> bool:
+def _is_cut(error: CometGemError, *, begun: bool) -> bool:
     """Whether an error says that the connection broke or stalled, or that the server did."""
     if isinstance(error, APITimeoutError):
         return error.phase in ("stall", "first_chunk")
     if isinstance(error, APIStatusError):
-        return error.retryable
+        return begun and error.retryable
     return isinstance(error, (StreamInterruptedError, StreamTruncatedError))

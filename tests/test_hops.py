@@ -363,8 +363,8 @@ async def test_an_end_that_is_none(
 
 
 LONG = (
-    "The planets of the solar system, from the sun outwards, are these: Mercury, Venus, Earth, Mars,"
-    " Jupiter, and more"
+    "The planets of the solar system, from the sun outwards, are these: Mercury, Venus, Earth,"
+    " Mars, Jupiter, and more"
 )
 USAGE = {"promptTokenCount": 8, "candidatesTokenCount": 30}
 ANEW = {
