@@ -123,7 +123,13 @@ class SingleCall:
         return covered > 0
 
     def _pause_after(self, error: CometGemError, *, begun: bool) -> float | None:
-        """Return the seconds to wait before the answer goes on, or None if it does not."""
+        """Return the seconds to wait before the answer goes on, or None if it does not.
+
+        A response that did not come in time may still be generated, and billed, so it is not asked
+        for again unless it is a stream.
+        """
+        if isinstance(error, APITimeoutError) and not self._streams:
+            return None
         if not (self._attempts.can_send and self._hops.recovers(error, begun=begun)):
             return None
         pause = self._attempts.wait_after(error, self._hops.failures)
