@@ -18,6 +18,7 @@ from cometgem.errors import (
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -59,6 +60,7 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.version import __version__
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -77,6 +80,7 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
     "ConversationStream",
