@@ -136,7 +136,7 @@ class ResponseMerger:
             return ""
         return f"a finishReason for candidate {min(cut)}"
 
-    def add(self, chunk: GenerateContentResponse) -> None:
+    def add(self, chunk: GenerateContentResponse) -> None:  # noqa: C901  calls per chunk cost
         """Add the next chunk of the stream.
 
         Raises:
@@ -162,10 +162,14 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        self._model_version = self._model_version or chunk.model_version
-        self._response_id = self._response_id or chunk.response_id
-        self._create_time = self._create_time or chunk.create_time
-        self._turn_token = chunk.turn_token or self._turn_token
+        if not self._model_version:
+            self._model_version = chunk.model_version
+        if not self._response_id:
+            self._response_id = chunk.response_id
+        if not self._create_time:
+            self._create_time = chunk.create_time
+        if chunk.turn_token:
+            self._turn_token = chunk.turn_token
         self._model_status = chunk.model_status or self._model_status
 
     def begin_hop(self) -> None:
@@ -266,7 +270,6 @@ class _CandidateMerger:
             if candidate.finish_reason != "CONTINUATION":
                 self._lasts.pop("continuation_token", None)
         self._add_metadata(candidate)
-        self._add_lasts(candidate)
 
     @property
     def token(self) -> str | None:
@@ -309,14 +312,12 @@ class _CandidateMerger:
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
-
-    def _add_lasts(self, candidate: Candidate) -> None:
-        if candidate.avg_logprobs is not None:
-            self._lasts["avg_logprobs"] = candidate.avg_logprobs
-        if candidate.token_count is not None:
-            self._lasts["token_count"] = candidate.token_count
-        if candidate.score is not None:
-            self._lasts["score"] = candidate.score
+        if (
+            candidate.avg_logprobs is not None
+            or candidate.token_count is not None
+            or candidate.score is not None
+        ):
+            self._add_numbers(candidate)
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -324,6 +325,11 @@ class _CandidateMerger:
         pages = candidate.url_context_metadata
         if pages is not None and pages.url_metadata:
             self._lasts["url_context_metadata"] = pages
+
+    def _add_numbers(self, candidate: Candidate) -> None:
+        for name in ("avg_logprobs", "token_count", "score"):
+            if (number := getattr(candidate, name)) is not None:
+                self._lasts[name] = number
 
     def candidate(self) -> Candidate:
         cited = self._citation_sources or self._citations

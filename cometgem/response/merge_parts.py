@@ -33,6 +33,7 @@ class PartsMerger:
         self._earlier: list[str] = []  # the beginning of this text, from the hops before
         self._thought: bool | None = None
         self._open_calls: OpenCalls | None = None
+        self._plain = Part()  # what a part is compared with; making one for each takes longer
 
     def add(self, part: Part) -> None:
         """Add the next part.
@@ -41,7 +42,9 @@ class PartsMerger:
             ResponseDecodeError: It has JSON nested more than 490 levels deep.
         """
         text = part.text
-        if text is not None and part == Part(text=text, thought=part.thought):
+        plain = self._plain
+        plain.text, plain.thought = text, part.thought
+        if text is not None and part == plain:
             if not text:
                 return
             if self._text and bool(part.thought) != bool(self._thought):
