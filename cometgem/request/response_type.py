@@ -217,26 +217,27 @@ def _check_free(config: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _ordered(schema: Any, orders: Mapping[str, list[str]]) -> Any:
+def _ordered(schema: dict[str, Any], orders: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return a schema whose objects have, and name, their fields in the order of their classes.
 
     msgspec sorts those of a TypedDict.
     """
-    if isinstance(schema, list):
-        return [_ordered(one, orders) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {key: _ordered(one, orders) if key != "enum" else one for key, one in schema.items()}
-    properties = schema.get("properties")
-    if not isinstance(properties, dict) or "type" not in schema:
-        return made
-    order = orders.get(str(schema.get("title")), [])
-    if set(order) != properties.keys():
-        order = list(properties)
-    made["properties"] = {name: made["properties"][name] for name in order}
-    if "required" in schema:
-        made["required"] = [name for name in order if name in schema["required"]]
-    made["propertyOrdering"] = order
+    made = dict(schema)
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), dict):
+            made[key] = _ordered(made[key], orders)
+    for key in ("anyOf", "oneOf", "prefixItems"):
+        if key in made:
+            made[key] = [_ordered(one, orders) for one in made[key]]
+    if "properties" in made:
+        properties = made["properties"]
+        order = orders.get(str(made.get("title")), [])
+        if set(order) != properties.keys():
+            order = list(properties)
+        made["properties"] = {name: _ordered(properties[name], orders) for name in order}
+        if "required" in made:
+            made["required"] = [name for name in order if name in made["required"]]
+        made["propertyOrdering"] = order
     return made
 
 

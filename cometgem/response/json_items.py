@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cometgem.response.json_frame import JSONFrame, JSONSyntaxError
-from cometgem.response.merge import MAX_DEPTH
+from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

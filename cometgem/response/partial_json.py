@@ -20,7 +20,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed le
 from typing import TYPE_CHECKING, Any
 
 from cometgem.response.json_frame import JSONFrame, JSONSyntaxError
-from cometgem.response.merge import MAX_DEPTH
+from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -36,8 +36,9 @@ _PART: dict[str, _Rule] = {
     "fileData": _fields("mimeType", "fileUri"),
     "functionCall": {"name": _RAW, "args": _SORTED},
     "functionResponse": {
-        **_fields("id", "name", "willContinue", "scheduling", "parts"),
+        "name": _RAW,
         "response": _SORTED,
+        **_fields("willContinue", "scheduling", "parts", "id"),
     },
     "executableCode": _fields("language", "code"),
     "codeExecutionResult": _fields("outcome", "output"),

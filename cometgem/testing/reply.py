@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cometgem.testing import bodies
+from cometgem.testing.class_only import ClassOnly
 from cometgem.testing.hops import Hops, hop_steps
 from cometgem.testing.steps import (
     AUTO,
@@ -29,7 +30,7 @@ from cometgem.testing.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Unpack
 
     from cometgem.testing.bodies import ErrorFields, JSONObject
@@ -397,19 +398,6 @@ class Reply:
         return replace(self, steps=self.steps + steps)
 
 
-class _Start:
-    """A classmethod that no instance has: `reply.text()` would silently drop what `reply` says."""
-
-    def __init__(self, method: classmethod[Reply, ..., Reply]) -> None:
-        self._method = method
-
-    def __get__(self, instance: Reply | None, owner: type[Reply]) -> Callable[..., Reply]:
-        if instance is None:
-            return self._method.__get__(None, owner)
-        name = self._method.__name__
-        raise AttributeError(f"Reply.{name}() starts a reply: use .then(Reply.{name}(...))")
-
-
 for _name, _member in list(vars(Reply).items()):
     if isinstance(_member, classmethod):
-        setattr(Reply, _name, _Start(_member))
+        setattr(Reply, _name, ClassOnly(_member))

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Sampler"]
 
 _ITEMS = 2  # of an array without limits
+_DEEP = 4  # levels, from which on such an array has one item
 _DEEPEST = 50  # levels
+_MOST = 10_000  # values; definitions that refer to each other twice would double on every level
 
 _FORMATS = {
     "date": "2061-07-28",
@@ -38,7 +40,7 @@ _FORMATS = {
 
 
 class _CannotEndError(Exception):
-    """The schema leads back into itself, or is too deep."""
+    """The schema leads back into itself, is too deep, or its values are too many."""
 
 
 class Sampler:
@@ -56,6 +58,7 @@ class Sampler:
         self._optional = optional
         self._refs: list[str] = []
         self._depth = 0
+        self._values = 0
 
     def value(self) -> Any:
         """Return a value, or None if no finite value fits."""
@@ -74,9 +77,8 @@ class Sampler:
         """
         if not isinstance(schema, dict):  # True fits everything
             return self._string({}, name, number)
-        if self._depth > _DEEPEST:
-            raise _CannotEndError
         self._depth += 1
+        self._values += 1
         try:
             return self._any(schema, name, number)
         except _CannotEndError:
@@ -87,9 +89,9 @@ class Sampler:
             self._depth -= 1
 
     def _any(self, schema: JSONObject, name: str, number: int) -> Any:
+        if self._depth > _DEEPEST or self._values > _MOST or schema.get("$ref") in self._refs:
+            raise _CannotEndError
         if isinstance(ref := schema.get("$ref"), str):
-            if ref in self._refs:
-                raise _CannotEndError
             self._refs.append(ref)
             try:
                 return self._of(self._resolved(ref), name, number)
@@ -162,7 +164,8 @@ class Sampler:
     def _items(self, schema: JSONObject, name: str) -> Iterator[Any]:
         least, most = schema.get("minItems"), schema.get("maxItems")
         least = int(least or 0)  # the API's own schemas write it as a string
-        count = max(least, _ITEMS if most is None else min(_ITEMS, int(most)))
+        usual = _ITEMS if self._depth < _DEEP else 1
+        count = max(least, usual if most is None else min(usual, int(most)))
         first = schema.get("prefixItems")
         first = first if isinstance(first, list) else []
         rest = schema.get("items", not first)

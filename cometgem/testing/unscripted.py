@@ -76,7 +76,7 @@ def _json(config: JSONObject) -> str | None:
 def _function(body: JSONObject) -> JSONObject | None:
     """Return the declaration of the first function that may be called."""
     calling = _object(_object(body.get("toolConfig")).get("functionCallingConfig"))
-    if str(calling.get("mode")).upper() == "NONE":
+    if str(calling.get("mode", "")).upper() == "NONE":
         return None
     allowed = _list(calling.get("allowedFunctionNames"))
     for function in _declarations(body):

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from cometgem.response.json_items import JSONItems
-from cometgem.response.merge import MAX_DEPTH
+from cometgem.response.merge_parts import MAX_DEPTH
 
 TEXT = r'[{"a": "]}\"\\"}, [1, [2]], "x,\"", -1.5 , true,null, {}, [], "\ud83d\ude00" ]'
 ELEMENTS = [r'{"a": "]}\"\\"}', "[1, [2]]", r'"x,\""', "-1.5", "true", "null", "{}", "[]"]

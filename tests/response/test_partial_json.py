@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cometgem.response.json_frame import JSONSyntaxError
-from cometgem.response.merge import MAX_DEPTH
+from cometgem.response.merge_parts import MAX_DEPTH
 from cometgem.response.partial_json import PartialJSON
 
 WHOLE = r'{"a": [1, -2.5e3, true, {"b": null}], "\u00e9": "x\ny\ud83d\ude00", "e": {}, "f": []}'

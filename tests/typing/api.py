@@ -13,10 +13,12 @@ from cometgem import (
     Blob,
     Candidate,
     Chat,
+    Checkpoint,
     Client,
     CometGemError,
     ConfigurationError,
     Content,
+    ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
     ConversationStream,
@@ -381,6 +383,7 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.raw, bytes)
     assert_type(response.candidates, list[Candidate])
     assert_type(response.usage_metadata, UsageMetadata | None)
+    assert_type(response.usage_metadata_per_hop, list[UsageMetadata])
     if response.usage_metadata:
         assert_type(response.usage_metadata.total_token_count, int | None)
     if response.finish_reason == FinishReason.STOP:
@@ -389,6 +392,23 @@ def response(response: GenerateContentResponse) -> None:
         assert_type(call.args, dict[str, Any])
         assert_type(call.id, str | None)
         Part.from_function_response(call.name, {"result": 1}, call.id)
+
+
+async def long_answers(client: Client) -> None:
+    stream = client.stream_generate_content("m", "Hi", continuation="off", max_hops=3)
+    assert_type(stream.checkpoint, Checkpoint | None)
+    try:
+        await stream.get_final_response()
+    except ContinuationUnsupportedError as error:
+        assert_type(error.token, str)
+    except CometGemError as error:
+        if error.checkpoint is not None:
+            assert_type(error.checkpoint, Checkpoint)
+            assert_type(error.checkpoint.response, GenerateContentResponse)
+            again = Checkpoint.from_json(error.checkpoint.to_json())
+            assert_type(again, Checkpoint)
+            await client.generate_content("m", "Hi", continuation=again, max_hops=None)
+            client.run_tools("m", "Hi", tools=[], continuation="auto")
 
 
 def parts(path: Path) -> None:
@@ -452,6 +472,12 @@ def policies(error: CometGemError) -> None:
 async def fakes(path: Path) -> None:
     with FakeServer(port=0, default=Reply.text("Hi"), validate=False) as server:
         assert_type(server, FakeServer)
+        server.respond = lambda request: Reply.text(request.model)
+        server.respond = None
+        assert_type(server.respond_errors, list[Exception])
+        hops = Reply.hops(["a", {"text": "b"}, [{"text": "c"}]], [], checkpoints=[0], cuts=(1,))
+        assert_type(hops, Reply)
+    FakeServer(strict=True, gateway="new-api")
     async with FakeServer(models=["gemini-x"]) as server, FakeServer(models=str.isdigit):
         assert_type(server.url, str)
         assert_type(server.api_key, str)
