@@ -174,7 +174,6 @@ def test_openapi() -> None:
                 "title": "Orbit",
                 "nullable": True,
                 "type": "OBJECT",
-                "description": "Default: null.",
                 "properties": {
                     "period": {"type": "NUMBER", "description": "In days."},
                     "au": {"type": "NUMBER"},
