@@ -45,6 +45,7 @@ POEM = Reply.text("Far lamps that ", "no one lit,\n", "and still they ", "keep t
     {"promptTokenCount": 12, "candidatesTokenCount": 19, "totalTokenCount": 31}
 )
 CALL = Reply.call("get_weather", {"city": "Bath"}, id="1", signature="c2ln")
+PLANETS = '[{"name":"Jupiter","radius_km":69911},{"name":"Mars","radius_km":3389.5}]'
 COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 
 # The replies to a block, by a word that occurs in it. All others get the default reply.
@@ -58,6 +59,13 @@ SCRIPTS = {
         Reply.text("It comes ", "every 76 years.").usage({"totalTokenCount": 50}),
     ],
     "json.loads": [Reply.text(COMETS)],
+    "radius_km: float": [Reply.text(PLANETS[:30], PLANETS[30:])],
+    "The largest planet": [
+        Reply.text(PLANETS[1 : PLANETS.index("}") + 1]),
+        Reply.text(PLANETS[:30], PLANETS[30:]),
+    ],
+    "reasks=1": [Reply.text('{"number": "A7"}'), Reply.text('{"number": 7, "total": 12.5}')],
+    "A story": [Reply.text('{"title": "A', ' star", "te', 'xt": "Once."}')],
     "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
@@ -67,6 +75,10 @@ SHOWN = {
     "result {'weather': 'rain in Bath'}\nTake one.",
     "tool.parse": "Take one.\n",
     "client.chat": "An astronomer.\nIt comes every 76 years.\n4 turns, 70 tokens\n",
+    "radius_km: float": "Jupiter 69911.0\nMars 3389.5\n",
+    "The largest planet": "Planet(name='Jupiter', radius_km=69911.0)\nJupiter\nMars\n2 planets\n",
+    "reasks=1": "12.5\n",
+    "A story": "1 0\n6 0\n6 5\n",
     "except RateLimitError": "incomplete: Hello\n",
 }
 
@@ -94,7 +106,8 @@ def surroundings(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def run(block: str) -> tuple[dict[str, Any], str]:
     """Run a block: as a script, or if it awaits something, inside a main with a client."""
-    code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code = compile(block, "README.md", "exec", flags=flags, dont_inherit=True)
     names: dict[str, Any] = {"__name__": "readme", **BEFORE}
 
     async def main() -> None:
@@ -392,4 +405,23 @@ def test_the_named_types_exist() -> None:
 def test_the_named_errors_exist() -> None:
     page = README + (ROOT / "docs/errors.md").read_text("utf-8")
     named = set(re.findall(r"`(\w+Error|\w+Warning)`", page)) - {"ValueError", "TimeoutError"}
-    assert named == set(errors.__all__) - {"TimeoutPhase"}
+    assert named == set(errors.__all__) - {"OutputProblem", "TimeoutPhase"}
+
+
+def test_the_example_with_typed_answers_runs(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_server.add(Reply.text(PLANETS[:30], PLANETS[30:]), Reply.text(PLANETS[:40]))
+    monkeypatch.setattr(sys, "argv", ["typed_answers.py"])
+    for code, shown, said in (
+        (0, "Jupiter: 69,911 km\nMars: 3,390 km\nThe largest is Jupiter.\n", ""),
+        (1, "Jupiter: 69,911 km\n", "the JSON is cut off at character 40, in element 1"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / "examples/typed_answers.py"), run_name="__main__")
+        assert caught.value.code == code
+        printed = capsys.readouterr()
+        assert printed.out == shown
+        assert said in printed.err
+    schema = fake_server.requests[0].body["generationConfig"]["responseJsonSchema"]
+    assert schema["items"]["description"] == "A body of the solar system."
