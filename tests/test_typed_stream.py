@@ -314,3 +314,46 @@ async def test_elements_of_a_tuple(client: Client, fake_server: FakeServer) -> N
 
 def test_repr(client: Client) -> None:
     assert repr(planets(client)) == "<TypedStream not sent, chunks=0>"
+
+
+async def test_a_long_answer_of_several_hops(client: Client, fake_server: FakeServer) -> None:
+    hops = [pieces(part) for part in (TEXT[:50], TEXT[50:90], TEXT[90:])]
+    fake_server.add(Reply.hops(*hops), Reply.hops(*hops))
+    async with planets(client) as stream:
+        assert [planet async for planet in stream.items()] == VALUES
+        assert stream.partial == PLANETS
+        assert (await stream.get_final_response()).parsed == VALUES
+    single = await client.generate_content(MODEL, "p", response_type=list[Planet])
+    assert single.parsed == VALUES
+    assert len(single.usage_metadata_per_hop) == 3
+    assert len(fake_server.requests) == 6
+
+
+async def test_an_answer_that_goes_on_from_a_checkpoint(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.hops(pieces(TEXT), checkpoints=[5, 11], cuts=[12]))
+    got: list[Planet] = []
+    with pytest.raises(StreamInterruptedError) as caught:
+        await collect(planets(client).items(), got)
+    assert got == VALUES[:2]
+    async with client.stream_generate_content(
+        MODEL, "The planets", response_type=list[Planet], continuation=caught.value.checkpoint
+    ) as stream:
+        assert [planet async for planet in stream.items()] == VALUES
+        assert stream.partial == PLANETS
+        assert (await stream.get_final_response()).parsed == VALUES
+
+
+async def test_the_server_makes_up_json_that_fits(client: Client) -> None:
+    async with planets(client) as stream:
+        items = [planet async for planet in stream.items()]
+        assert items
+        assert (await stream.get_final_response()).parsed == items
+    for kind in (Planet, Moon, dict[str, int], tuple[int, str], Planet | None):
+        for dialect in ("json", "openapi"):
+            options: dict[str, Any] = {"response_type": kind, "schema_dialect": dialect}
+            response = await client.generate_content(MODEL, "p", **options)
+            assert response.text, (kind, dialect)
+            if (kind, dialect) != (tuple[int, str], "openapi"):  # says less than the type
+                assert response.parsed is not ...  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cometgem import Client, OutputValidationError
 from cometgem.testing import FakeServer, Reply
 
 with warnings.catch_warnings():
@@ -50,3 +51,31 @@ def test_errors(client: Any, fake_server: FakeServer) -> None:
     with pytest.raises(genai.errors.ClientError, match="slow down") as caught:
         client.models.generate_content(model=MODEL, contents="Hi")
     assert caught.value.code == 429
+
+
+async def test_typed_answers_beside_google_genai(client: Any, fake_server: FakeServer) -> None:
+    """The schemas agree; where google-genai's `parsed` is silently None, ours is an error."""
+    pydantic = pytest.importorskip("pydantic")
+    planet = pydantic.create_model("Planet", name=(str, ...), radius_km=(float, ...))
+    kind = list[planet]  # type: ignore[valid-type]
+    texts = ['[{"name": "Mars", "radius_km": 3389.5}]', '[{"name": "Mars"}]', '[{"name": "Ma']
+    for text in texts:
+        fake_server.add(Reply.text(text), Reply.text(text))
+        config = {"response_mime_type": "application/json", "response_schema": kind}
+        theirs = client.models.generate_content(model=MODEL, contents="Hi", config=config)
+        async with Client(fake_server.api_key, base_url=fake_server.url) as own:
+            ours = await own.generate_content(
+                MODEL, "Hi", response_type=kind, schema_dialect="openapi"
+            )
+        if text == texts[0]:
+            assert theirs.parsed == ours.parsed == [planet(name="Mars", radius_km=3389.5)]
+        else:
+            assert theirs.parsed is None
+            with pytest.raises(OutputValidationError):
+                _ = ours.parsed
+    sent = [one.body["generationConfig"]["responseSchema"] for one in fake_server.requests[:2]]
+    for schema in sent:
+        assert schema["type"] == "ARRAY"
+        assert schema["items"]["required"] == ["name", "radius_km"]
+        kinds = {name: one["type"] for name, one in schema["items"]["properties"].items()}
+        assert kinds == {"name": "STRING", "radius_km": "NUMBER"}
