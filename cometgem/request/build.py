@@ -23,7 +23,7 @@ from cometgem.request.thinking import (
     check_thinking,
     check_thinking_config,
     mismatch,
-    thinking_config,
+    translate,
 )
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
@@ -113,7 +113,7 @@ def _build_body(
             check_thinking_config(explicit)
             warning = mismatch(model, explicit)
         else:
-            config = _add_thinking(model, config, options)
+            config, warning = _add_thinking(model, config, options)
         return _convert(encode, _body(contents, options, config)), warning
     except RecursionError:
         raise ConfigurationError("the request is nested too deeply to be written as JSON") from None
@@ -155,17 +155,17 @@ def _model_segment(model: str) -> str:
     return quote(name, safe="")
 
 
-def _add_thinking(model: str, config: Any, options: CommonOptions) -> Any:
-    """Return the generation config, including ``thinking`` and ``thoughts``."""
+def _add_thinking(model: str, config: Any, options: CommonOptions) -> tuple[Any, str | None]:
+    """Return the generation config, including ``thinking`` and ``thoughts``, and a warning."""
     thinking, thoughts = options.get("thinking"), options.get("thoughts")
     if thinking is None and thoughts is None:
-        return config
-    setting = thinking_config(model, thinking, thoughts=thoughts)
+        return config, None
+    setting, warning = translate(model, thinking, thoughts=thoughts)
     if setting == ThinkingConfig():
-        return config
+        return config, warning
     if isinstance(config, dict):
-        return config | {"thinkingConfig": setting}
-    return replace(config or GenerationConfig(), thinking_config=setting)
+        return config | {"thinkingConfig": setting}, warning
+    return replace(config or GenerationConfig(), thinking_config=setting), warning
 
 
 def _explicit_thinking(config: Any) -> dict[str, Any]:
