@@ -160,8 +160,8 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
@@ -194,8 +194,8 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.

@@ -40,9 +40,11 @@ class CommonOptions(TypedDict, total=False):
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
-        thinking: How much to think: "off", "minimal", "low", "medium", "high", "dynamic" or a
-            number of tokens, translated to each model's own parameter. A ``thinkingConfig`` in
-            ``generation_config`` takes precedence and is sent unchanged.
+        thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh", "dynamic"
+            (the model decides) or a number of tokens, translated to each model's own parameter. If
+            a model is known not to take a value, the nearest it takes is sent, with a
+            ``CometGemWarning``. A ``thinkingConfig`` in ``generation_config`` takes precedence and
+            is sent unchanged.
         thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
         tool_config: How the model may use the tools.
         safety_settings: What to block.

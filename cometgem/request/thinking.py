@@ -78,7 +78,7 @@ def translate(model: str, thinking: Thinking | None, *, thoughts: bool | None) -
         if thoughts and read_model_name(model).suffix == "nothinking":
             warning = _contradicts("thoughts=True", model)
     elif thoughts:
-        warning = _not_sent("thoughts=True", model)
+        warning = warning or _not_sent("thoughts=True", model)
     return Translation(config, warning)
 
 

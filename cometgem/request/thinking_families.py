@@ -18,7 +18,7 @@ from cometgem.request.model_names import read_model_name
 if TYPE_CHECKING:
     from cometgem.request.model_names import ModelName
 
-__all__ = ["LEVELS", "Family", "family_of"]
+__all__ = ["FAMILIES", "LEVELS", "Family", "family_of"]
 
 LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
@@ -46,7 +46,7 @@ _FLASH_2_5 = Family("budget", most=24576)
 _TO_HIGH = Family(levels=LEVELS[:4])
 _FROM_LOW = Family(levels=LEVELS[1:4])
 
-_FAMILIES: dict[tuple[str, int, int], dict[str, Family]] = {
+FAMILIES: dict[tuple[str, int, int], dict[str, Family]] = {
     ("gemini", 2, 5): {
         "": _FLASH_2_5,
         "flash-lite": Family("budget", least=512, most=24576),
@@ -76,7 +76,7 @@ def family_of(model: str | ModelName) -> Family:
     name = read_model_name(model) if isinstance(model, str) else model
     if name.product == "gemini" and name.generation < (2, 5):
         return Family("none")
-    families = _FAMILIES.get((name.product, *name.generation), {})
+    families = FAMILIES.get((name.product, *name.generation), {})
     known = [family for family in families if name.is_family(family)]
     if known:
         return families[max(known, key=len)]
