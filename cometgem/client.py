@@ -165,6 +165,7 @@ class Client:
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.
@@ -199,6 +200,7 @@ class Client:
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.
