@@ -39,6 +39,7 @@ from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
 from cometgem.stream import GenerateContentStream
 from cometgem.types import (
@@ -82,6 +83,7 @@ __all__ = [
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
+    "ForeignHistory",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -116,4 +118,5 @@ __all__ = [
     "UnknownToolError",
     "UsageMetadata",
     "__version__",
+    "strip_signatures",
 ]
