@@ -41,6 +41,7 @@ from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
 from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
+from cometgem.request.tool_context import ToolContext
 from cometgem.stream import GenerateContentStream
 from cometgem.types import (
     Blob,
@@ -111,6 +112,7 @@ __all__ = [
     "Tool",
     "ToolArgumentsError",
     "ToolConfig",
+    "ToolContext",
     "ToolError",
     "ToolLike",
     "ToolTimeoutError",
