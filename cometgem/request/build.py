@@ -26,7 +26,6 @@ from cometgem.request.thinking import (
     mismatch,
     translate,
 )
-from cometgem.request.tool_names import check_declared_names
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import ToolConfig
@@ -130,7 +129,6 @@ def _body(contents: Contents | None, options: RequestOptions, config: Any) -> An
         body["systemInstruction"] = instruction_to_wire(instruction)
     if (tools := options.get("tools")) is not None:
         body["tools"] = tools_to_wire(as_function_tools(tools))
-        check_declared_names(body["tools"])
     if (tool_config := options.get("tool_config")) is not None:
         body["toolConfig"] = to_wire(tool_config, ToolConfig, "tool_config")
     if (settings := options.get("safety_settings")) is not None:

@@ -206,8 +206,9 @@ def as_function_tools(tools: object) -> list[DeclaredTool]:
         tool = item if isinstance(item, (Tool, Mapping)) else _function_tool(item, at)
         for name in _declared_names(tool):
             if name in names:
+                has = "is" if isinstance(tool, FunctionTool) else "has"
                 raise ConfigurationError(
-                    f"tools[{at}] is the second function named {name!r}: rename it with"
+                    f"tools[{at}] {has} the second function named {name!r}: rename it with"
                     " FunctionTool(..., name=...)"
                 )
             names.add(name)

@@ -334,11 +334,11 @@ DECLARED = Tool(function_declarations=[FunctionDeclaration(name="find")])
         ([find, 5], "tools[1] must be a function, a FunctionTool, a Tool or a dict, got 5"),
         ([Office], "tools[0] must be a function, a FunctionTool, a Tool or a dict, got <class"),
         ([find, FunctionTool(find)], "tools[1] is the second function named 'find'"),
-        ([find, DECLARED], "tools[1] is the second function named 'find'"),
+        ([find, DECLARED], "tools[1] has the second function named 'find'"),
         ([DECLARED.to_dict(), find], "tools[1] is the second function named 'find'"),
         (
             [{"function_declarations": [{"name": "find"}]}, DECLARED],
-            "tools[1] is the second function named 'find'",
+            "tools[1] has the second function named 'find'",
         ),
         ([find, {"googleSerch": {}}], "tools[1] has no key 'googleSerch'"),
     ],

@@ -54,7 +54,7 @@ def test_two_declarations_in_one_tool_are_refused(tool: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         build_request("generateContent", "m", "Hi", {"tools": [tool]})
     assert str(caught.value) == (
-        "tools declares the function 'f' twice: rename one, or leave it out"
+        "tools[0] has the second function named 'f': rename it with FunctionTool(..., name=...)"
     )
 
 
@@ -67,11 +67,11 @@ def test_different_names_are_sent(one: str) -> None:
 async def test_every_call_refuses_them_before_anything_is_sent() -> None:
     tools: Any = [f, {"functionDeclarations": [{"name": "f"}]}]
     async with Client("sk-key-of-the-test", base_url="http://127.0.0.1:9") as client:
-        with pytest.raises(ConfigurationError, match="'f' twice"):
+        with pytest.raises(ConfigurationError, match="second function named 'f'"):
             await client.generate_content("m", "Hi", tools=tools)
-        with pytest.raises(ConfigurationError, match="'f' twice"):
+        with pytest.raises(ConfigurationError, match="second function named 'f'"):
             client.stream_generate_content("m", "Hi", tools=tools)
-        with pytest.raises(ConfigurationError, match="'f' twice"):
+        with pytest.raises(ConfigurationError, match="second function named 'f'"):
             client.run_tools("m", "Hi", tools=tools)
-        with pytest.raises(ConfigurationError, match="'f' twice"):
+        with pytest.raises(ConfigurationError, match="second function named 'f'"):
             client.chat("m", tools=tools)
