@@ -56,7 +56,7 @@ def _inlined_struct(struct: msgspec.Struct) -> Any:
     return replace(struct, **{name: inlined(getattr(struct, name)) for name in _ways(type(struct))})
 
 
-def _has_unknown(struct: object) -> bool:
+def _has_unknown(struct: msgspec.Struct) -> bool:
     """Whether a part in the struct, or the struct itself, has unknown keys."""
     # Types are looked up in a cache, since isinstance() with a struct takes twice as long.
     for name in _ways(type(struct)):
@@ -65,7 +65,7 @@ def _has_unknown(struct: object) -> bool:
             continue
         if name == _FIELD:
             return True
-        if type(item) is list:
+        if type(item) in (list, tuple):
             for one in item:
                 if _has_unknown(one):
                     return True
@@ -75,7 +75,7 @@ def _has_unknown(struct: object) -> bool:
 
 
 @cache
-def _ways(struct: type[object]) -> list[str]:
+def _ways(struct: type[Any]) -> list[str]:
     """Return the names of the fields that are or lead to unknown keys."""
     if not issubclass(struct, msgspec.Struct):
         return []
