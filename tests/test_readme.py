@@ -19,10 +19,18 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cometgem import APITimeoutError, Client, errors, types
+from cometgem import (
+    APITimeoutError,
+    Client,
+    ConfigurationError,
+    RateLimitError,
+    RetryPolicy,
+    errors,
+    types,
+)
 from cometgem.request.thinking import Thinking, translate
 from cometgem.request.thinking_families import FAMILIES, Family
-from cometgem.testing import FakeServer, Reply
+from cometgem.testing import FakeServer, RecordedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +74,16 @@ SHOWN = {
 
 
 # What the blocks above a block have imported.
-BEFORE = {"asyncio": asyncio, "Client": Client, "FakeServer": FakeServer, "Reply": Reply}
+BEFORE = {
+    "asyncio": asyncio,
+    "pytest": pytest,
+    "Client": Client,
+    "RateLimitError": RateLimitError,
+    "RetryPolicy": RetryPolicy,
+    "FakeServer": FakeServer,
+    "RecordedRequest": RecordedRequest,
+    "Reply": Reply,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +117,43 @@ def test_a_block_runs_and_prints_what_it_says(block: str, fake_server: FakeServe
     fake_server.add(*SCRIPTS.get(word, []))
     _, printed = run(block)
     assert printed == SHOWN[word] if word in SHOWN else "Traceback" not in printed
+
+
+# What a block prints against `cometgem serve`, by a word that occurs in it.
+UNSCRIPTED = {
+    "poem": "Hello from the fake server.\n12 tokens, STOP\n",
+    "responseModalities": "image/png 67 bytes\n",
+    "json.loads": "['text', 'text 2']\n",
+    "run_tools": "calls get_weather {'city': 'Bath'}\nresult {'weather': 'rain in Bath'}\n"
+    "get_weather says: weather: rain in Bath.",
+    "tool.parse": "get_weather says: weather: rain in Bath.\n",
+    "client.chat": "Hello from the fake server.\n" * 2 + "4 turns, 24 tokens\n",
+}
+
+
+def prints(block: str) -> bool:
+    """Return whether a block prints something when nothing fails and nobody calls its functions."""
+    todo: list[ast.AST] = [ast.parse(block)]
+    while todo:
+        match todo.pop():
+            case ast.Call(func=ast.Name("print")):
+                return True
+            case ast.ExceptHandler() | ast.FunctionDef() | ast.ClassDef():
+                continue
+            case ast.AsyncFunctionDef(name=name) if name != "main":
+                continue
+            case node:
+                todo += ast.iter_child_nodes(node)
+    return False
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
+def test_a_block_prints_something_sensible_without_a_script(block: str) -> None:
+    _, printed = run(block)
+    assert bool(printed.strip()) == prints(block)
+    word = next((word for word in UNSCRIPTED if word in block), None)
+    if word is not None:
+        assert printed == UNSCRIPTED[word]
 
 
 def block_with(word: str) -> dict[str, Any]:
@@ -232,10 +286,20 @@ async def test_aiohttp_closes_the_stream_of_a_browser_that_leaves(
     assert not request.finished
 
 
-@pytest.mark.parametrize("name", ["test_a_broken_stream", "test_leaving_closes_the_connection"])
-async def test_the_tests_in_the_docs_pass(name: str, fake_server: FakeServer) -> None:
+@pytest.mark.parametrize(
+    ("name", "requests"),
+    [
+        ("test_a_broken_stream", 1),
+        ("test_leaving_closes_the_connection", 1),
+        ("test_a_busy_server", 2),
+        ("test_a_long_answer", 3),
+    ],
+)
+async def test_the_tests_in_the_docs_pass(
+    name: str, requests: int, fake_server: FakeServer
+) -> None:
     await block_with(name)[name](fake_server)
-    assert len(fake_server.requests) == 1
+    assert len(fake_server.requests) == requests
 
 
 def test_the_example_runs(

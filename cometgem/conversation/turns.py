@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.contents import Contents, contents_to_wire, instruction_to_wire
+from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
 from cometgem.types.nesting import deep_copy
-from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads it
 from cometgem.types.unknown import inlined
 from cometgem.types.wire import encode
+
+if TYPE_CHECKING:
+    from cometgem.types.response import GenerateContentResponse
 
 __all__ = [
     "Transcript",
@@ -28,8 +32,6 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-
-_COUNTS = tuple(name for name in UsageMetadata.__struct_fields__ if name.endswith("_token_count"))
 
 
 class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -120,15 +122,6 @@ def without_thoughts(content: Content) -> Content:
     """Return the turn without thought summaries, except those that carry a signature."""
     parts = [part for part in content.parts if not part.thought or part.thought_signature]
     return replace(content, parts=parts)
-
-
-def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:
-    """Return the sums of the token counts; a count that neither has is None."""
-    counts: dict[str, Any] = {}
-    for name in _COUNTS:
-        before, more = getattr(total, name), getattr(usage, name, None)
-        counts[name] = more if before is None else before + (more or 0)
-    return UsageMetadata(**counts)
 
 
 def _converted(said: object, kind: type[_T]) -> _T:

@@ -458,6 +458,12 @@ def policies(error: CometGemError) -> None:
 async def fakes(path: Path) -> None:
     with FakeServer(port=0, default=Reply.text("Hi"), validate=False) as server:
         assert_type(server, FakeServer)
+        server.respond = lambda request: Reply.text(request.model)
+        server.respond = None
+        assert_type(server.respond_errors, list[Exception])
+        hops = Reply.hops(["a", {"text": "b"}, [{"text": "c"}]], [], checkpoints=[0], cuts=(1,))
+        assert_type(hops, Reply)
+    FakeServer(strict=True, gateway="new-api")
     async with FakeServer(models=["gemini-x"]) as server, FakeServer(models=str.isdigit):
         assert_type(server.url, str)
         assert_type(server.api_key, str)
