@@ -189,19 +189,23 @@ class Hops:
         if self.token is not None and self.token != self._begun_with and not self._has_said:
             return self.token
         self._has_no_token = True
-        if self.token is None or self._merger.token != self._begun_with:
-            what = "a continuationToken"
-        else:
+        what = "a continuationToken"
+        if self._merger.hop_token is not None and self._merger.hop_token == self._begun_with:
             what = "a new continuationToken, only the one that its hop began with"
         raise StreamTruncatedError(
             f"the stream ended with finishReason {CONTINUATION}, but without {what}"
         )
 
-    def recovers(self, error: CometGemError) -> bool:
+    def recovers(self, error: CometGemError, *, begun: bool) -> bool:
         """Whether the answer can go on after an error, from the last token.
 
         It can if the error is a cut and the token covers all that was handed out. At most three
         cuts in a row may come without a new token or chunk.
+
+        Args:
+            error: What has ended the hop.
+            begun: Whether there was a chunk in this hop. An error of the API before that rejects
+                the request: then the retry policy has had its attempts.
         """
         repeats = self._follow and self.token == self._begun_with
         return (
@@ -210,7 +214,7 @@ class Hops:
             and not (self._has_said or self._has_no_token)
             and self._failures < _MAX_FAILURES
             and self._merger.finish_reason in _NOT_FINISHED
-            and _is_cut(error)
+            and self._is_cut(error, begun=begun)
         )
 
     @property
@@ -259,11 +263,13 @@ class Hops:
         )
         self._new_beginning = watch if watch.open else None
 
-
-def _is_cut(error: CometGemError) -> bool:
-    """Whether an error says that the connection broke or stalled, or that the server did."""
-    if isinstance(error, APITimeoutError):
-        return error.phase in ("stall", "first_chunk")
-    if isinstance(error, APIStatusError):
-        return error.retryable
-    return isinstance(error, (StreamInterruptedError, StreamTruncatedError))
+    def _is_cut(self, error: CometGemError, *, begun: bool) -> bool:
+        """Whether an error says that the connection broke or stalled, or that the server did."""
+        if isinstance(error, APITimeoutError):
+            # Before the very first chunk, it is the time limit that the caller has set for it.
+            return error.phase == "stall" or (
+                error.phase == "first_chunk" and self._merger.chunks > 0
+            )
+        if isinstance(error, APIStatusError):
+            return begun and error.retryable
+        return isinstance(error, (StreamInterruptedError, StreamTruncatedError))

@@ -83,8 +83,8 @@ class SingleCall:
             if (cut := await self._attempts.run(self._try_hop)) is not None:
                 raise cut
         except CometGemError as error:
-            self._keep_covered()
-            pause = self._pause_after(error)
+            begun = self._keep_covered()
+            pause = self._pause_after(error, begun=begun)
             if pause is None:
                 raise
             self._chunks = []
@@ -114,16 +114,23 @@ class SingleCall:
             if self._merger.token is not None:
                 self._hops.note(chunk)
 
-    def _keep_covered(self) -> None:
-        """Merge the chunks up to the last token; the rest may be generated again."""
+    def _keep_covered(self) -> bool:
+        """Merge the chunks up to the last token, if any; the rest may be generated again."""
         chunks = self._chunks
         covered = count_covered(chunks)
         self._chunks = chunks[covered:]
         self._merge(chunks[:covered])
+        return covered > 0
 
-    def _pause_after(self, error: CometGemError) -> float | None:
-        """Return the seconds to wait before the answer goes on, or None if it does not."""
-        if not (self._attempts.can_send and self._hops.recovers(error)):
+    def _pause_after(self, error: CometGemError, *, begun: bool) -> float | None:
+        """Return the seconds to wait before the answer goes on, or None if it does not.
+
+        A response that did not come in time may still be generated, and billed, so it is not asked
+        for again unless it is a stream.
+        """
+        if isinstance(error, APITimeoutError) and not self._streams:
+            return None
+        if not (self._attempts.can_send and self._hops.recovers(error, begun=begun)):
             return None
         pause = self._attempts.wait_after(error, self._hops.failures)
         if pause is not None:

@@ -301,7 +301,7 @@ class GenerateContentStream:
         return True
 
     def _pause_after(self, error: CometGemError) -> float | None:
-        if self._attempts.can_send and self._hops.recovers(error):
+        if self._attempts.can_send and self._hops.recovers(error, begun=self._begun):
             return self._attempts.wait_after(error, self._hops.failures)
         return None
 

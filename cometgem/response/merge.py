@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from cometgem.errors import EventTooLargeError, ResponseDecodeError
-from cometgem.response.codec import excerpt, is_within
-from cometgem.response.merge_calls import CallMerger, OpenCalls
+from cometgem.errors import EventTooLargeError
 from cometgem.response.merge_grounding import GroundingMerger
+from cometgem.response.merge_parts import PartsMerger
 from cometgem.response.usage import add_usage
-from cometgem.types.content import Content, Part
+from cometgem.types.content import Content
 from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
 from cometgem.types.response import (
     USAGES,
@@ -34,7 +33,6 @@ from cometgem.types.wire import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cometgem.types.content import FunctionCall
 
 __all__ = ["ResponseMerger"]
 
@@ -47,10 +45,6 @@ _NO_GROUNDING = GroundingMetadata()
 
 # The API allows 8. Each one costs about a kilobyte, more than any other value of its length.
 MAX_CANDIDATES = 1000
-
-# Deeper values end in a RecursionError: Python's limit is 1,000, and some of what walks through a
-# value takes two calls for each level.
-MAX_DEPTH = 490
 
 # The model has not finished, although the server says something.
 _NOT_FINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
@@ -104,6 +98,12 @@ class ResponseMerger:
         fork._usages = list(self._usages)  # noqa: SLF001  its own
         fork._hop_usages, fork._earlier_usage = [], None  # noqa: SLF001
         return fork
+
+    @property
+    def hop_token(self) -> str | None:
+        """The last token of the first candidate in the current hop, or None."""
+        first = self._candidates.get(0)
+        return first.token if first is not None else None
 
     @property
     def is_empty(self) -> bool:
@@ -162,14 +162,10 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        if not self._model_version:
-            self._model_version = chunk.model_version
-        if not self._response_id:
-            self._response_id = chunk.response_id
-        if not self._create_time:
-            self._create_time = chunk.create_time
-        if chunk.turn_token:
-            self._turn_token = chunk.turn_token
+        self._model_version = self._model_version or chunk.model_version
+        self._response_id = self._response_id or chunk.response_id
+        self._create_time = self._create_time or chunk.create_time
+        self._turn_token = chunk.turn_token or self._turn_token
         self._model_status = chunk.model_status or self._model_status
 
     def begin_hop(self) -> None:
@@ -245,7 +241,7 @@ class _CandidateMerger:
         self._index = index
         self._role: str | None = None
         self._has_content = False
-        self._parts = _PartsMerger()
+        self._parts = PartsMerger()
         self._ratings: dict[str | None, SafetyRating] = {}
         self._citation_sources: dict[bytes, Citation] = {}
         self._citations: dict[bytes, Citation] = {}
@@ -270,6 +266,11 @@ class _CandidateMerger:
             if candidate.finish_reason != "CONTINUATION":
                 self._lasts.pop("continuation_token", None)
         self._add_metadata(candidate)
+
+    @property
+    def token(self) -> str | None:
+        token: str | None = self._lasts.get("continuation_token")
+        return token
 
     def add_token(self, token: str) -> None:
         self._lasts["continuation_token"] = token
@@ -307,14 +308,12 @@ class _CandidateMerger:
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
-
-    def _add_lasts(self, candidate: Candidate) -> None:
-        if candidate.avg_logprobs is not None:
-            self._lasts["avg_logprobs"] = candidate.avg_logprobs
-        if candidate.token_count is not None:
-            self._lasts["token_count"] = candidate.token_count
-        if candidate.score is not None:
-            self._lasts["score"] = candidate.score
+        if (
+            candidate.avg_logprobs is not None
+            or candidate.token_count is not None
+            or candidate.score is not None
+        ):
+            self._add_numbers(candidate)
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -366,102 +365,6 @@ class _CandidateMerger:
             old.log_probability_sum = new.log_probability_sum
 
 
-class _PartsMerger:
-    """The parts of one candidate, in order: finished parts, then text that may still grow."""
-
-    def __init__(self) -> None:
-        self._done: list[Part | CallMerger] = []
-        self._measured = 0  # how many of these are in _bytes
-        self._bytes = 0  # of text without thoughts
-        self._text: list[str] = []
-        self._earlier: list[str] = []  # the beginning of this text, from the hops before
-        self._thought: bool | None = None
-        self._open_calls: OpenCalls | None = None
-        self._plain = Part()  # what a part is compared with; making one for each takes longer
-
-    def add(self, part: Part) -> None:
-        text = part.text
-        plain = self._plain
-        plain.text, plain.thought = text, part.thought
-        if text is not None and part == plain:
-            if not text:
-                return
-            if self._text and bool(part.thought) != bool(self._thought):
-                self._close_text()
-            self._text.append(text)
-            self._thought = part.thought
-        elif part.function_call is not None:
-            _check_depth(part)
-            self._close_text()
-            self._add_call(part, part.function_call)
-        elif part != Part(thought=part.thought):
-            _check_depth(part)
-            self._close_text()
-            self._done.append(part)
-
-    def parts(self) -> list[Part]:
-        if len(self._text) > 1:
-            self._text = ["".join(self._text)]
-        parts = [part if isinstance(part, Part) else part.part() for part in self._done]
-        if self._text:
-            text = "".join([*self._earlier, *self._text]) if self._earlier else self._text[0]
-            parts.append(Part(text=text, thought=self._thought))
-        return parts
-
-    def restore(self, parts: Iterable[Part]) -> None:
-        """Add the parts of a merged response, none of which continues the one before."""
-        for part in parts:
-            self._close_text()
-            self.add(part)
-
-    def begin_hop(self) -> int:
-        """Return the size of the text so far; what was measured once is not measured again."""
-        for part in self._done[self._measured :]:
-            if isinstance(part, Part) and part.text and not part.thought:
-                self._bytes += _size(part.text)
-        self._measured = len(self._done)
-        if self._text:
-            text = "".join(self._text)
-            self._bytes += 0 if self._thought else _size(text)
-            self._earlier.append(text)
-            self._text = [""]  # not empty: it may go on
-        return self._bytes
-
-    def beginning(self, length: int) -> str:
-        texts = [part.text for part in self._done if isinstance(part, Part) and not part.thought]
-        if not self._thought:
-            texts += [*self._earlier, *self._text]
-        pieces: list[str] = []
-        for text in texts:
-            if text and length > 0:
-                pieces.append(text[:length])
-                length -= len(text)
-        return "".join(pieces)
-
-    def _close_text(self) -> None:
-        if self._text:
-            if self._earlier and not self._thought:  # measured again with the whole
-                self._bytes -= sum(map(_size, self._earlier))
-            self._done.append(
-                Part(text="".join([*self._earlier, *self._text]), thought=self._thought)
-            )
-            self._text, self._earlier = [], []
-
-    def _add_call(self, part: Part, call: FunctionCall) -> None:
-        if self._open_calls is None:
-            if not CallMerger.begins(call):
-                self._done.append(part)
-                return
-            self._open_calls = OpenCalls()
-        begun = self._open_calls.add(part, call)
-        if begun is not None:
-            self._done.append(begun)
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
 def _overlay(under: _S, over: _S) -> _S:
     """Return ``under``, overridden by every field that is set in ``over``."""
     fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
@@ -486,27 +389,3 @@ def _copy_logprobs(logprobs: LogprobsResult) -> LogprobsResult:
         chosen_candidates=list(logprobs.chosen_candidates),
         top_candidates=list(logprobs.top_candidates),
     )
-
-
-def _check_depth(part: Part) -> None:
-    """Refuse JSON that is nested too deep to be copied, pickled or sent back."""
-    if (call := part.function_call) is not None:
-        _check_value(call.args, part)
-    if (result := part.function_response) is not None:
-        _check_value(result.response, part)
-    if (tool_call := part.tool_call) is not None:
-        _check_value(tool_call.args, part)
-    if (tool_response := part.tool_response) is not None:
-        _check_value(tool_response.response, part)
-    if part.part_metadata is not None:
-        _check_value(part.part_metadata, part)
-    for value in (part.unknown or {}).values():
-        _check_value(value, part)
-
-
-def _check_value(value: object, part: Part) -> None:
-    if value and not is_within(value, MAX_DEPTH):
-        raise ResponseDecodeError(
-            f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
-            excerpt=excerpt(encode(part)),
-        )

@@ -53,6 +53,10 @@ class Script:
         """Append replies."""
         self._replies.extend(replies)
 
+    def clear(self) -> None:
+        """Forget the replies that were not used."""
+        self._replies.clear()
+
     def reply_to(self, request: RecordedRequest, lost_token: str | None = None) -> Reply:
         """Return the reply to a valid request.
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import field
 
 from cometgem.types.response import USAGES, GenerateContentResponse, UsageMetadata
-from cometgem.types.wire import Wire, encode
+from cometgem.types.wire import Wire
 
 __all__ = ["Checkpoint"]
 
@@ -32,7 +32,8 @@ class Checkpoint(Wire, kw_only=True):
     def to_json(self) -> str:
         """Return it as JSON, for ``from_json``."""
         saved = _Saved(self.token, self.response, self.response.usage_metadata_per_hop)
-        return encode(saved).decode()
+        # Not in wire form: parts newer than the library keep their keys in a field of their own.
+        return msgspec.json.encode(saved).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

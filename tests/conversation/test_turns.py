@@ -191,7 +191,10 @@ def test_usage_is_summed_per_count() -> None:
     other = UsageMetadata(prompt_token_count=7, cached_content_token_count=0)
     total = add_usage(add_usage(add_usage(total, one), other), None)
     assert total == UsageMetadata(
-        prompt_token_count=12, thoughts_token_count=2, cached_content_token_count=0
+        prompt_token_count=12,
+        thoughts_token_count=2,
+        cached_content_token_count=0,
+        traffic_type="ON_DEMAND",
     )
 
 

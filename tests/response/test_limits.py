@@ -20,7 +20,8 @@ from cometgem.errors import (
 from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.codec import check_values, decode_chunk, is_within
 from cometgem.response.failure import status_failure
-from cometgem.response.merge import MAX_CANDIDATES, MAX_DEPTH, ResponseMerger
+from cometgem.response.merge import MAX_CANDIDATES, ResponseMerger
+from cometgem.response.merge_parts import MAX_DEPTH
 
 MIB = 1 << 20
 
