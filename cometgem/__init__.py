@@ -5,9 +5,12 @@ exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client
+from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
-from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.requests import Round
+from cometgem.conversation.rounds import ConversationItem, ConversationState, ConversationStream
+from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
@@ -27,12 +30,10 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
@@ -66,6 +67,8 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Answers",
+    "Approve",
     "AuthenticationError",
     "BadRequestError",
     "Blob",
@@ -80,6 +83,7 @@ __all__ = [
     "Contents",
     "ConversationItem",
     "ConversationOptions",
+    "ConversationState",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
@@ -93,10 +97,13 @@ __all__ = [
     "GenerationConfig",
     "NotFoundError",
     "Part",
+    "Pause",
     "PermissionDeniedError",
     "RateLimitError",
+    "Refuse",
     "ResponseDecodeError",
     "RetryPolicy",
+    "Round",
     "SafetySetting",
     "Schema",
     "ServerError",
@@ -108,14 +115,13 @@ __all__ = [
     "Timeouts",
     "TooManyRoundsError",
     "Tool",
-    "ToolArgumentsError",
+    "ToolCallError",
     "ToolConfig",
     "ToolContext",
     "ToolError",
+    "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
-    "UnfinishedCallError",
-    "UnknownToolError",
     "UsageMetadata",
     "__version__",
 ]

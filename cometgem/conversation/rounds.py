@@ -7,38 +7,54 @@ run in one task that holds no reference to the stream, so dropping the stream en
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import anyio
 
-from cometgem.conversation.tool_runner import RunningCalls, ToolRunner
-from cometgem.conversation.turns import add_usage, model_turn
+from cometgem.conversation.calling import outcome_of
+from cometgem.conversation.failures import MALFORMED, log_malformed
+from cometgem.conversation.open_turn import OpenTurn
+from cometgem.conversation.requests import SingleRound
+from cometgem.conversation.running import RunningCalls
+from cometgem.conversation.tool_runner import Setting, Todo
+from cometgem.conversation.turns import model_turn, without_calls
 from cometgem.errors import (
+    APITimeoutError,
     ClosedError,
     CometGemError,
+    ConfigurationError,
     StreamError,
     ToolError,
     TooManyRoundsError,
 )
-from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
-from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.request.arguments import shown
+from cometgem.response.usage import add_usage
+from cometgem.types.content import Content, FunctionCall, FunctionResponse
+from cometgem.types.response import Candidate, GenerateContentResponse, UsageMetadata
 from cometgem.views import Heartbeat, TextStream
-from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
     from types import TracebackType
 
-    from cometgem.http.transport import Closable
+    from cometgem.conversation.options import Settings
+    from cometgem.conversation.requests import Caller, Requests, Round, RoundStream
     from cometgem.stream import GenerateContentStream
 
-__all__ = ["Caller", "ConversationItem", "ConversationStream", "SingleRound"]
+__all__ = ["ConversationItem", "ConversationState", "ConversationStream", "Resumption"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
 """A chunk, a complete function call, or the response to a call."""
+
+ConversationState: TypeAlias = Literal["open", "paused", "stopped", "complete", "closed", "failed"]
+"""Whether a conversation goes on, or how it ended: "paused" while calls wait for an answer,
+"stopped" by ``stop_after``, "complete" with the last answer, "closed" early or "failed"."""
+
+_ENDED_WELL = ("paused", "stopped", "complete")
 
 _CLOSED = (
     "the conversation was closed before its end; what had arrived is in its turns and its snapshot"
@@ -54,20 +70,16 @@ _T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
-class Caller(NamedTuple):
-    """What a conversation uses of a client.
+class Resumption(NamedTuple):
+    """How a conversation begins whose history ends with calls.
 
     Attributes:
-        generate_content: Returns a complete answer.
-        stream_generate_content: Returns an answer as a stream.
-        watch: Interrupts a conversation when the client is closed.
-        run_in_loop: Runs a callback in the client's event loop, from any thread.
+        turn: The turn with the calls; the answers that were given are among its responses.
+        todo: The calls that are still to be run.
     """
 
-    generate_content: Callable[..., Awaitable[GenerateContentResponse]]
-    stream_generate_content: Callable[..., GenerateContentStream]
-    watch: Callable[[Closable], object]
-    run_in_loop: Callable[[Callable[[], object]], object]
+    turn: OpenTurn
+    todo: list[Todo]
 
 
 class ConversationStream(Generic[ItemT_co]):
@@ -79,35 +91,53 @@ class ConversationStream(Generic[ItemT_co]):
 
     Attributes:
         turns: The turns added by the conversation: the model's turns and the responses to their
-            calls. A turn is added once it is complete.
-        complete: Whether the last answer has ended.
+            calls. A turn is added once it is complete. After a resumption, the first is the
+            model's turn whose calls were pending, with the arguments that were run.
+        state: "open", or how it ended.
+        pending: The calls that wait for an answer, in the state "paused".
+        pause_reasons: Why each of them waits; "" if no reason was given.
+        round: The number of the round of the item handed out last; 0 before the first, and for
+            responses to calls of an earlier conversation.
     """
 
     def __init__(
         self,
         caller: Caller,
-        ask: Callable[[Sequence[Content]], GenerateContentStream | SingleRound],
-        runner: ToolRunner | None,
-        max_rounds: int,
+        requests: Requests,
+        settings: Settings,
+        resumption: Resumption | None = None,
         on_end: Callable[[ConversationStream[Any]], object] = bool,
     ) -> None:
         self.turns: list[Content] = []
-        self.complete: bool = False
+        self.state: ConversationState = "open"
+        self.pending: list[FunctionCall] = []
+        self.pause_reasons: list[str] = []
+        self.round: int = 0
         self._run_in_loop = caller.run_in_loop
-        self._ask = ask
-        self._runner = runner
-        self._max_rounds = max_rounds
+        self._requests = requests
+        self._settings = settings
         self._on_end = on_end
-        self._rounds = 1
-        self._round = ask(self.turns)
+        self._runner = requests.runner
+        self._number = 0  # of the current round
+        self._asks = True  # a request is due
+        self._recorded = True  # the answer of the current round is in the turns, or is no turn
+        self._turn: OpenTurn | None = None  # whose calls are being answered
+        self._todo: list[Todo] | None = None  # calls that are due
         self._running: RunningCalls | None = None
+        self._preparing: asyncio.Task[BaseException | None] | None = None
         self._yielded: set[int] = set()  # positions of the round's calls that were handed out
         self._items: deque[Any] = deque()
         self._earlier_usage = UsageMetadata()  # of the previous rounds
+        self._ends_at: float | None = None  # loop time
         self._waiting = False
         self._closed = ""  # why
         self._failure: CometGemError | None = None
         self._ended = False
+        self._round: RoundStream = SingleRound(None)
+        if resumption is not None:
+            self._resume(resumption)
+        elif settings.prepare_round is None:
+            self._ask()
         caller.watch(self)
 
     async def __aenter__(self) -> Self:
@@ -131,8 +161,7 @@ class ConversationStream(Generic[ItemT_co]):
             self._end()
 
     def __repr__(self) -> str:
-        state = "complete" if self.complete else "ended" if self._ended else "open"
-        return f"<ConversationStream {state}, rounds={self._rounds}>"
+        return f"<ConversationStream {self.state}, rounds={self._number}>"
 
     def __aiter__(self) -> Self:
         return self
@@ -141,8 +170,23 @@ class ConversationStream(Generic[ItemT_co]):
         item: ItemT_co = await self._exclusively(self._next)
         return item
 
+    @property
+    def complete(self) -> bool:
+        """Whether the last answer has ended, and no call waits."""
+        return self.state == "complete"
+
+    @property
+    def history(self) -> list[Content]:
+        """The whole conversation so far: the contents it was started with, and its ``turns``.
+
+        In the state "paused", it can be saved and given to ``run_tools`` with ``answers=``.
+        """
+        return self._requests.history(self.turns)
+
     async def open(self) -> None:
         """Send the first request and wait for the status and headers, unless already open.
+
+        If calls of the history have to be run first, they are run when items are read.
 
         Raises:
             APIStatusError: The API returned an error.
@@ -166,15 +210,21 @@ class ConversationStream(Generic[ItemT_co]):
     def interrupt(self, reason: str) -> None:
         """Close the conversation; ``reason`` is the message of the ClosedError of later reads."""
         self._closed = self._closed or reason
-        if not self.complete:
+        if self.state not in _ENDED_WELL:
             self._items.clear()  # drop what was read but not handed out
+        if self.state == "open":
+            self.state = "closed"
         self._end()
         self._round.interrupt(reason)
         if self._running is not None:
             self._running.cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Run the conversation to its end and return the last answer, merged.
+
+        In the state "paused" or "stopped", that is the answer with the calls.
 
         Raises:
             CometGemError: As in iteration; ``partial`` holds what had arrived.
@@ -218,12 +268,15 @@ class ConversationStream(Generic[ItemT_co]):
             raise _busy()
         try:
             self._check_usable()
-            if not self._items and not self.complete and self._running is None:
+            if not self._items and self._reads:
                 self._take_chunk()
         except BaseException as error:
             self._leave(error)
             raise
-        item: ItemT_co | None = self._items.popleft() if self._items else None
+        if not self._items:
+            return None
+        self.round = self._number
+        item: ItemT_co = self._items.popleft()
         return item
 
     @property
@@ -241,13 +294,35 @@ class ConversationStream(Generic[ItemT_co]):
         """The gateway's request id of the current round; RuntimeError until it is open."""
         return self._streamed_round().request_id
 
+    @property
+    def partial_turns(self) -> list[Content]:
+        """The turns, and what arrived of the one that is not complete, for ``keep_partial``.
+
+        A complete answer keeps its calls, which can be answered later.
+        """
+        if self._turn is not None:
+            return [*self.turns, *self._turn.turns()]
+        answer = without_calls(model_turn(self.snapshot))
+        return [*self.turns, *([] if self._recorded or not answer.parts else [answer])]
+
     def _streamed_round(self) -> GenerateContentStream:
+        if not self._number:
+            raise RuntimeError("the conversation has not sent a request yet")
         if isinstance(self._round, SingleRound):
             raise RuntimeError("this conversation is not streamed")  # noqa: TRY004
         return self._round
 
+    @property
+    def _reads(self) -> bool:
+        """Whether the next item comes from the answer of the current round."""
+        return (
+            self.state == "open" and self._running is None and self._todo is None and not self._asks
+        )
+
     async def _open(self) -> None:
         self._check_usable()
+        if self._asks and not self._number and self._turn is None and self.state == "open":
+            await self._begin_round()
         if not self._ended:
             await self._round.open()
             self._check_usable()
@@ -257,7 +332,9 @@ class ConversationStream(Generic[ItemT_co]):
             raise _busy()
         self._waiting = True
         try:
-            return await step()
+            if self._settings.total_time is None:
+                return await step()
+            return await self._in_time(self._settings.total_time, step)
         except StopAsyncIteration:
             raise
         except BaseException as error:
@@ -269,6 +346,20 @@ class ConversationStream(Generic[ItemT_co]):
         finally:
             self._waiting = False
 
+    async def _in_time(self, seconds: float, step: Callable[[], Awaitable[_T]]) -> _T:
+        now = asyncio.get_running_loop().time()
+        if self._ends_at is None:
+            self._ends_at = now + seconds
+        if self._failure is None and self.state == "open" and now >= self._ends_at:
+            raise _too_long(seconds)
+        try:
+            async with asyncio.timeout_at(self._ends_at) as limit:
+                return await step()
+        except TimeoutError as error:
+            if limit.expired() and not isinstance(error, CometGemError):
+                raise _too_long(seconds) from None
+            raise
+
     def _leave(self, error: BaseException) -> None:
         """Close the conversation, and attach what had arrived to the error."""
         if isinstance(error, ClosedError) and self._closed:
@@ -279,24 +370,31 @@ class ConversationStream(Generic[ItemT_co]):
             error, (ClosedError, ToolError, TooManyRoundsError)
         ):
             self._failure = copy(error)
+        if self.state == "open" and isinstance(error, Exception):
+            self.state = "closed" if isinstance(error, ClosedError) else "failed"
         self.interrupt(_CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED)
 
     def _check_usable(self) -> None:
         if self._failure is not None:
             raise copy(self._failure)
-        if self._closed and not self.complete:
+        if self._closed and self.state not in _ENDED_WELL:
             raise ClosedError(self._closed)
 
     async def _next(self) -> Any:
         while not self._items:
             self._check_usable()
-            if self.complete:
+            if self.state != "open":
                 raise StopAsyncIteration
-            if self._running is None:
-                await self._read_round()
+            if self._running is not None:
+                await self._read_response(self._running)
+            elif self._todo is not None:
+                await self._begin_calls(self._todo)
+            elif self._asks:
+                await self._begin_round()
             else:
-                await self._read_answer(self._running)
+                await self._read_round()
         self._check_usable()
+        self.round = self._number
         return self._items.popleft()
 
     async def _read_round(self) -> None:
@@ -323,21 +421,6 @@ class ConversationStream(Generic[ItemT_co]):
         self._items.append(chunk)
         self._items.extend(self._completed(chunk))
 
-    async def _read_answer(self, running: RunningCalls) -> None:
-        response = await running.next()
-        self._check_usable()  # it may have been closed in the moment in which the response came
-        if response is not None:
-            self._items.append(response)
-            return
-        parts = [Part(function_response=response) for response in running.responses]
-        self.turns += [model_turn(self.snapshot), Content(role="user", parts=parts)]
-        self._running = None
-        self._yielded.clear()
-        self._earlier_usage = self.usage
-        self._rounds += 1
-        with no_warnings():  # the first round has warned
-            self._round = self._ask(self.turns)
-
     def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
         """Yield the calls that this chunk completes, with their pieces merged."""
         if self._runner is None or all(call.will_continue for call in chunk.function_calls):
@@ -348,17 +431,30 @@ class ConversationStream(Generic[ItemT_co]):
                 yield call
 
     def _end_round(self) -> None:
-        calls = self.snapshot.function_calls
-        if self._runner is None or not calls:
-            if self.snapshot.parts:
-                self.turns.append(model_turn(self.snapshot))
-            self.complete = True
-            self._end()
-        elif self._rounds >= self._max_rounds:
-            raise TooManyRoundsError(self._max_rounds)
+        answer = self.snapshot
+        if answer.finish_reason in MALFORMED:
+            self._end_malformed(answer)
+        elif self._runner is None or not answer.function_calls:
+            if answer.parts:
+                self.turns.append(model_turn(answer))
+            self._finish("complete")
         else:
+            self._turn = OpenTurn(answer.content)
+            if self._number >= self._settings.max_rounds:
+                raise TooManyRoundsError(self._settings.max_rounds)
             self._check_usable()
-            self._running = RunningCalls(self._runner, calls)
+            self._todo = [Todo(at, call) for at, call in enumerate(self._turn.calls)]
+
+    def _end_malformed(self, answer: GenerateContentResponse) -> None:
+        """Ask the same again: the server has understood no call, and the answer is no turn."""
+        self._recorded = True
+        if self._runner is None:
+            self._finish("complete")
+            return
+        if self._number >= self._settings.max_rounds:
+            raise TooManyRoundsError(self._settings.max_rounds, answer.finish_reason or "")
+        log_malformed(answer.finish_reason or "")
+        self._asks = True
 
     def _reports_open_calls(self) -> bool:
         calls = self.snapshot.function_calls
@@ -368,6 +464,94 @@ class ConversationStream(Generic[ItemT_co]):
             and any(call.will_continue for call in calls)
         )
 
+    def _resume(self, resumption: Resumption) -> None:
+        self._turn, todo = resumption
+        answered = [at for at in self._turn.pending if at not in {one.at for one in todo}]
+        self._items.extend(self._turn.responses[at] for at in answered)
+        self._todo = todo
+        answer = Candidate(content=self._turn.model_turn())
+        self._round = SingleRound(None, GenerateContentResponse(candidates=[answer]))
+
+    async def _begin_calls(self, todo: list[Todo]) -> None:
+        self._todo = None
+        if self._turn is None or self._runner is None or not todo:
+            await self._end_calls({})
+            return
+        asked = [*self.turns, self._turn.model_turn()]
+        setting = Setting(self._number, partial(self._requests.history, asked))
+        self._running = RunningCalls(self._runner, self._turn, todo, setting)
+
+    async def _read_response(self, running: RunningCalls) -> None:
+        response = await running.next()
+        self._check_usable()  # it may have been closed in the moment in which the response came
+        if response is not None:
+            self._items.append(response)
+            return
+        self._running = None
+        await self._end_calls(running.waiting)
+
+    async def _end_calls(self, waiting: Mapping[int, str]) -> None:
+        """Go on once all calls have run, or end here."""
+        if (turn := self._turn) is None:
+            return
+        stops = not waiting and await self._stops(turn)
+        self._check_usable()
+        self.turns += turn.turns()
+        self._turn, self._recorded = None, True
+        if waiting:
+            self.pending = [turn.calls[at] for at in turn.pending]
+            self.pause_reasons = [waiting[at] for at in turn.pending]
+            self._finish("paused")
+        elif stops:
+            self._finish("stopped")
+        else:
+            self._asks = True
+
+    async def _stops(self, turn: OpenTurn) -> bool:
+        stop_after = self._settings.stop_after
+        if stop_after is None:
+            return False
+        if callable(stop_after):
+            verdict = stop_after(self.snapshot)
+            verdict = await verdict if inspect.isawaitable(verdict) else verdict
+            if not isinstance(verdict, bool):
+                raise ConfigurationError(f"stop_after must return a bool, got {shown(verdict)}")
+            return verdict
+        names = {stop_after} if isinstance(stop_after, str) else set(stop_after)
+        return any(
+            call.name in names and at not in turn.failed for at, call in enumerate(turn.calls)
+        )
+
+    async def _begin_round(self) -> None:
+        asked = self._requests.round(self._number + 1, self.turns)
+        if (prepare := self._settings.prepare_round) is not None:
+            # A task, so that closing the conversation can cancel it.
+            self._preparing = asyncio.create_task(
+                outcome_of(self._requests.threads, prepare, asked)
+            )
+            try:
+                if (error := await self._preparing) is not None:
+                    raise error
+            except asyncio.CancelledError:
+                self._check_usable()
+                raise
+            finally:
+                self._preparing = error = None
+            self._check_usable()
+        self._ask(asked)
+
+    def _ask(self, asked: Round | None = None) -> None:
+        answer, runner = self._requests.ask(asked or self._requests.round(1, self.turns))
+        self._earlier_usage = self.usage
+        self._round, self._runner = answer, runner
+        self._number += 1
+        self._asks = self._recorded = False
+        self._yielded.clear()
+
+    def _finish(self, state: ConversationState) -> None:
+        self.state = state
+        self._end()
+
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
@@ -375,34 +559,15 @@ class ConversationStream(Generic[ItemT_co]):
 
     def _describe(self, error: BaseException) -> None:
         """Attach what had arrived to the error."""
-        if isinstance(error, (ToolError, TooManyRoundsError)):
+        if not isinstance(error, CometGemError):
+            return
+        asked = [] if self._turn is None else [self._turn.model_turn()]
+        error.turns = [*self.turns, *asked]
+        if error.partial is None and self.snapshot.candidates:
             error.partial = self.snapshot
-            error.turns = [*self.turns, model_turn(self.snapshot)]
-        if isinstance(error, ClosedError) and error.partial is None and self.snapshot.candidates:
-            error.partial = self.snapshot
-        if isinstance(error, ToolError) and self._running is not None:
-            error.responses = self._running.responses
-
-
-class SingleRound:
-    """A single call with the interface of a stream of one chunk."""
-
-    def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
-        self.snapshot: GenerateContentResponse = GenerateContentResponse()
-        self._call: Callable[[], Awaitable[GenerateContentResponse]] | None = call
-
-    async def __anext__(self) -> GenerateContentResponse:
-        if self._call is None:
-            raise StopAsyncIteration
-        call, self._call = self._call, None
-        self.snapshot = await call()
-        return self.snapshot
-
-    async def open(self) -> None:
-        """Do nothing: the call is made when its answer is read."""
-
-    def interrupt(self, reason: str) -> None:
-        """Do nothing: the client interrupts the call, and cancelling its task cancels it."""
+        if isinstance(error, ToolError) and self._turn is not None:
+            responses = self._turn.responses
+            error.responses = [responses[at] for at in sorted(responses)]
 
 
 class _Chunks:
@@ -426,3 +591,9 @@ class _Chunks:
 
 def _busy() -> RuntimeError:
     return RuntimeError("the conversation is already being read by another task")
+
+
+def _too_long(seconds: float) -> APITimeoutError:
+    error = APITimeoutError("total", seconds)
+    error.option = "total_time"
+    return error

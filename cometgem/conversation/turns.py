@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,9 +16,9 @@ from cometgem.types.wire import encode
 
 __all__ = [
     "Transcript",
-    "add_usage",
     "as_instruction",
     "as_turns",
+    "closed_calls",
     "model_turn",
     "read_transcript",
     "without_calls",
@@ -27,8 +27,6 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-
-_COUNTS = tuple(name for name in UsageMetadata.__struct_fields__ if name.endswith("_token_count"))
 
 
 class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -101,10 +99,14 @@ def as_instruction(instruction: Contents) -> Content:
 
 def model_turn(response: GenerateContentResponse) -> Content:
     """Return the model's turn, to be sent back; ``will_continue`` is removed from cut-off calls."""
-    content = response.content
-    if not any(call.will_continue for call in response.function_calls):
-        return content
-    return replace(content, parts=[_closed(part) for part in content.parts])
+    return closed_calls(response.content)
+
+
+def closed_calls(turn: Content) -> Content:
+    """Return the turn with ``will_continue`` removed from cut-off calls."""
+    if not any(part.function_call and part.function_call.will_continue for part in turn.parts):
+        return turn
+    return replace(turn, parts=[_closed(part) for part in turn.parts])
 
 
 def without_calls(content: Content) -> Content:
@@ -116,15 +118,6 @@ def without_thoughts(content: Content) -> Content:
     """Return the turn without thought summaries, except those that carry a signature."""
     parts = [part for part in content.parts if not part.thought or part.thought_signature]
     return replace(content, parts=parts)
-
-
-def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:
-    """Return the sums of the token counts; a count that neither has is None."""
-    counts: dict[str, Any] = {}
-    for name in _COUNTS:
-        before, more = getattr(total, name), getattr(usage, name, None)
-        counts[name] = more if before is None else before + (more or 0)
-    return UsageMetadata(**counts)
 
 
 def _converted(said: object, kind: type[_T]) -> _T:

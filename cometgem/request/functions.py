@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast, get_type_hints
 
 import msgspec
 
-from cometgem.errors import ConfigurationError, ToolArgumentsError
+from cometgem.errors import ConfigurationError, ToolCallError
 from cometgem.request.arguments import is_number, shown
 from cometgem.request.docstring import read_docstring
 from cometgem.request.keys import to_wire
@@ -118,17 +118,17 @@ class FunctionTool:
         If strict decoding fails, lax decoding is tried: models write "5" for an integer.
 
         Raises:
-            ToolArgumentsError: The arguments do not match the declaration.
+            ToolCallError: The arguments do not match the declaration.
         """
         try:
             arguments = msgspec.convert(call.args, self._arguments)
         except RecursionError:
-            raise ToolArgumentsError(call, "they are nested too deeply") from None
+            raise ToolCallError(call, "arguments", "they are nested too deeply") from None
         except msgspec.ValidationError as error:
             try:
                 arguments = msgspec.convert(call.args, self._arguments, strict=False)
             except (msgspec.ValidationError, RecursionError):
-                raise ToolArgumentsError(call, str(error)) from None
+                raise ToolCallError(call, "arguments", str(error)) from None
         given = msgspec.structs.asdict(arguments)
         return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 

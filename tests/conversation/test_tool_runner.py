@@ -17,11 +17,9 @@ from cometgem import (
     FunctionCall,
     FunctionResponse,
     FunctionTool,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.testing import FakeServer, Reply
 
@@ -33,8 +31,7 @@ FAILURES = [
     pytest.param(
         (
             call("nothing", {}),
-            UnknownToolError,
-            (
+                    (
                 "unknown tool 'nothing'; available tools: 'fail', 'get_weather', 'slow',"
                 " 'opaque', 'cancelled'"
             ),
@@ -44,8 +41,7 @@ FAILURES = [
     pytest.param(
         (
             call("get_weather", {"town": "Bern"}),
-            ToolArgumentsError,
-            (
+                    (
                 "arguments for tool 'get_weather' do not match its signature:"
                 " Object contains unknown field `town`"
             ),
@@ -81,8 +77,7 @@ FAILURES = [
     pytest.param(
         (
             call("get_weather", {}, willContinue=True),
-            UnfinishedCallError,
-            "the call of tool 'get_weather' was cut off; the tool was not run",
+                    "the call of tool 'get_weather' was cut off; the tool was not run",
         ),
         id="incomplete",
     ),
