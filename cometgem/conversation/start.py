@@ -60,7 +60,8 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
     said = _as_list(contents)
     resumption = None
     tail = find_tail(said)
-    if tail is not None and answers is None:
+    if tail is not None and answers is None and (runner is not None or tail.turn.responses):
+        # Without tools the caller answers calls, or not; half an answer can never be sent.
         check_answered(tail.turn)
     elif answers is not None:
         if tail is None:

@@ -195,8 +195,8 @@ async def to_the_end(stream: ConversationStream[ConversationItem]) -> None:
     ("replies", "leave"),
     [
         ([calling(call("fail", {"why": "no"}))], by_error),
-        ([calling(call("nothing", {}))], by_error),
-        ([calling(call("get_weather", {}))], by_error),
+        ([calling(call("nothing", {}))], to_the_end),
+        ([calling(call("get_weather", {}))], to_the_end),
         ([calling(call("get_weather", {"city": "a"})), Reply.error(400)], by_error),
         ([calling(call("get_weather", {"city": "a"})), Reply.text("a").then_reset()], by_error),
         ([calling(call("wait", {"name": "a"}))], leave_by_cancel),
