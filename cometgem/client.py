@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
 from cometgem.conversation.requests import Caller
-from cometgem.conversation.rounds import ConversationItem, ConversationStream
 from cometgem.conversation.start import start_conversation
 from cometgem.errors import ConfigurationError
 from cometgem.http.attempts import Attempts
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
+    from cometgem.conversation.rounds import ConversationItem, ConversationStream
     from cometgem.request.build import Operation
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike

@@ -235,8 +235,10 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (
         TooManyRoundsError(1, "MALFORMED_FUNCTION_CALL"),
         CometGemError,
-        "the model wrote no valid function call in 1 round (MALFORMED_FUNCTION_CALL);"
-        " max_rounds=... sets this limit",
+        (
+            "the model wrote no valid function call in 1 round (MALFORMED_FUNCTION_CALL);"
+            " max_rounds=... sets this limit"
+        ),
         {"message": "", "rounds": 1, "finish_reason": "MALFORMED_FUNCTION_CALL"},
     ),
 ]

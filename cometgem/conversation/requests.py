@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -14,11 +13,10 @@ from cometgem.request.functions import ToolLike, as_function_tools, tools_to_wir
 from cometgem.request.tool_config import without_force
 from cometgem.types.content import Content
 from cometgem.types.response import GenerateContentResponse
-from cometgem.types.tools import ToolConfig
 from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from cometgem.conversation.tool_runner import ToolRunner
     from cometgem.http.transport import Closable
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from cometgem.request.functions import DeclaredTool
     from cometgem.stream import GenerateContentStream
     from cometgem.types.dicts import ToolConfigDict
+    from cometgem.types.tools import ToolConfig
 else:  # not imported: making the TypedDicts takes about 10 ms
     ToolConfigDict = dict[str, Any]
 

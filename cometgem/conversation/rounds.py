@@ -7,54 +7,40 @@ run in one task that holds no reference to the stream, so dropping the stream en
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections import deque
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 import anyio
 
-from cometgem.conversation.calling import outcome_of
-from cometgem.conversation.failures import MALFORMED, log_malformed
-from cometgem.conversation.open_turn import OpenTurn
+from cometgem.conversation.progress import Progress
 from cometgem.conversation.requests import SingleRound
-from cometgem.conversation.running import RunningCalls
-from cometgem.conversation.tool_runner import Setting, Todo
-from cometgem.conversation.turns import model_turn, without_calls
 from cometgem.errors import (
     APITimeoutError,
     ClosedError,
     CometGemError,
-    ConfigurationError,
-    StreamError,
     ToolError,
     TooManyRoundsError,
 )
-from cometgem.request.arguments import shown
-from cometgem.response.usage import add_usage
-from cometgem.types.content import Content, FunctionCall, FunctionResponse
-from cometgem.types.response import Candidate, GenerateContentResponse, UsageMetadata
+from cometgem.types.content import FunctionCall, FunctionResponse
+from cometgem.types.response import GenerateContentResponse
 from cometgem.views import Heartbeat, TextStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
     from types import TracebackType
 
     from cometgem.conversation.options import Settings
-    from cometgem.conversation.requests import Caller, Requests, Round, RoundStream
+    from cometgem.conversation.progress import ConversationState, Resumption
+    from cometgem.conversation.requests import Caller, Requests
     from cometgem.stream import GenerateContentStream
+    from cometgem.types.content import Content
+    from cometgem.types.response import UsageMetadata
 
-__all__ = ["ConversationItem", "ConversationState", "ConversationStream", "Resumption"]
+__all__ = ["ConversationItem", "ConversationStream"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
 """A chunk, a complete function call, or the response to a call."""
-
-ConversationState: TypeAlias = Literal["open", "paused", "stopped", "complete", "closed", "failed"]
-"""Whether a conversation goes on, or how it ended: "paused" while calls wait for an answer,
-"stopped" by ``stop_after``, "complete" with the last answer, "closed" early or "failed"."""
-
-_ENDED_WELL = ("paused", "stopped", "complete")
 
 _CLOSED = (
     "the conversation was closed before its end; what had arrived is in its turns and its snapshot"
@@ -66,20 +52,10 @@ _CANCELLED = (
     " snapshot. To notice silences without closing it, use heartbeat(seconds)"
 )
 
+_ENDED_WELL = ("paused", "stopped", "complete")
+
 _T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
-
-
-class Resumption(NamedTuple):
-    """How a conversation begins whose history ends with calls.
-
-    Attributes:
-        turn: The turn with the calls; the answers that were given are among its responses.
-        todo: The calls that are still to be run.
-    """
-
-    turn: OpenTurn
-    todo: list[Todo]
 
 
 class ConversationStream(Generic[ItemT_co]):
@@ -90,12 +66,6 @@ class ConversationStream(Generic[ItemT_co]):
     functions. A synchronous function cannot be stopped in its thread; its result is dropped.
 
     Attributes:
-        turns: The turns added by the conversation: the model's turns and the responses to their
-            calls. A turn is added once it is complete. After a resumption, the first is the
-            model's turn whose calls were pending, with the arguments that were run.
-        state: "open", or how it ended.
-        pending: The calls that wait for an answer, in the state "paused".
-        pause_reasons: Why each of them waits; "" if no reason was given.
         round: The number of the round of the item handed out last; 0 before the first, and for
             responses to calls of an earlier conversation.
     """
@@ -108,36 +78,16 @@ class ConversationStream(Generic[ItemT_co]):
         resumption: Resumption | None = None,
         on_end: Callable[[ConversationStream[Any]], object] = bool,
     ) -> None:
-        self.turns: list[Content] = []
-        self.state: ConversationState = "open"
-        self.pending: list[FunctionCall] = []
-        self.pause_reasons: list[str] = []
         self.round: int = 0
+        self._progress = Progress(requests, settings, resumption)
         self._run_in_loop = caller.run_in_loop
-        self._requests = requests
-        self._settings = settings
+        self._total_time = settings.total_time
         self._on_end = on_end
-        self._runner = requests.runner
-        self._number = 0  # of the current round
-        self._asks = True  # a request is due
-        self._recorded = True  # the answer of the current round is in the turns, or is no turn
-        self._turn: OpenTurn | None = None  # whose calls are being answered
-        self._todo: list[Todo] | None = None  # calls that are due
-        self._running: RunningCalls | None = None
-        self._preparing: asyncio.Task[BaseException | None] | None = None
-        self._yielded: set[int] = set()  # positions of the round's calls that were handed out
-        self._items: deque[Any] = deque()
-        self._earlier_usage = UsageMetadata()  # of the previous rounds
         self._ends_at: float | None = None  # loop time
         self._waiting = False
         self._closed = ""  # why
         self._failure: CometGemError | None = None
         self._ended = False
-        self._round: RoundStream = SingleRound(None)
-        if resumption is not None:
-            self._resume(resumption)
-        elif settings.prepare_round is None:
-            self._ask()
         caller.watch(self)
 
     async def __aenter__(self) -> Self:
@@ -161,7 +111,7 @@ class ConversationStream(Generic[ItemT_co]):
             self._end()
 
     def __repr__(self) -> str:
-        return f"<ConversationStream {self.state}, rounds={self._number}>"
+        return f"<ConversationStream {self.state}, rounds={self._progress.number}>"
 
     def __aiter__(self) -> Self:
         return self
@@ -171,9 +121,13 @@ class ConversationStream(Generic[ItemT_co]):
         return item
 
     @property
-    def complete(self) -> bool:
-        """Whether the last answer has ended, and no call waits."""
-        return self.state == "complete"
+    def turns(self) -> list[Content]:
+        """The turns added by the conversation: the model's, and the responses to their calls.
+
+        A turn is added once it is complete. After a resumption, the first is the model's turn
+        whose calls were pending, with the arguments that were run.
+        """
+        return self._progress.turns
 
     @property
     def history(self) -> list[Content]:
@@ -181,7 +135,32 @@ class ConversationStream(Generic[ItemT_co]):
 
         In the state "paused", it can be saved and given to ``run_tools`` with ``answers=``.
         """
-        return self._requests.history(self.turns)
+        return self._progress.history
+
+    @property
+    def state(self) -> ConversationState:
+        """Whether the conversation is "open", or how it has ended."""
+        return self._progress.state
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last answer has ended, and nothing else ended the conversation."""
+        return self.state == "complete"
+
+    @property
+    def pending(self) -> list[FunctionCall]:
+        """The calls that wait for an answer, in the state "paused"; otherwise none."""
+        return self._progress.pending
+
+    @property
+    def pause_reasons(self) -> list[str]:
+        """Why each pending call waits: the reason of its ``Pause``, or ""."""
+        return self._progress.pause_reasons
+
+    @property
+    def partial_turns(self) -> list[Content]:
+        """The turns, and what arrived of the one that is not complete, for ``keep_partial``."""
+        return self._progress.partial_turns
 
     async def open(self) -> None:
         """Send the first request and wait for the status and headers, unless already open.
@@ -201,25 +180,21 @@ class ConversationStream(Generic[ItemT_co]):
         A task that is waiting for the next item gets ClosedError. May be called from any thread;
         in the client's event loop, this waits until the functions have ended.
         """
-        reason = _CLOSED if self._running is None else _CLOSED_IN_TOOLS
+        running = self._progress.running
+        reason = _CLOSED if running is None else _CLOSED_IN_TOOLS
         self._run_in_loop(partial(self.interrupt, reason))
         # A task that waits for an item waits for the tools itself, and a tool may call this.
-        if self._running is not None and not self._waiting:
-            await self._running.wait()
+        if running is not None and not self._waiting:
+            await running.wait()
 
     def interrupt(self, reason: str) -> None:
         """Close the conversation; ``reason`` is the message of the ClosedError of later reads."""
         self._closed = self._closed or reason
         if self.state not in _ENDED_WELL:
-            self._items.clear()  # drop what was read but not handed out
-        if self.state == "open":
-            self.state = "closed"
+            self._progress.items.clear()  # drop what was read but not handed out
+        self._progress.end("closed")
         self._end()
-        self._round.interrupt(reason)
-        if self._running is not None:
-            self._running.cancel()
-        if self._preparing is not None:
-            self._preparing.cancel()
+        self._progress.interrupt(reason)
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Run the conversation to its end and return the last answer, merged.
@@ -236,12 +211,12 @@ class ConversationStream(Generic[ItemT_co]):
     @property
     def snapshot(self) -> GenerateContentResponse:
         """The chunks of the current round so far, merged."""
-        return self._round.snapshot
+        return self._progress.snapshot
 
     @property
     def usage(self) -> UsageMetadata:
         """The tokens of all rounds so far; ``total_token_count`` is what is billed."""
-        return add_usage(self._earlier_usage, self.snapshot.usage_metadata)
+        return self._progress.usage
 
     @property
     def text_stream(self) -> TextStream:
@@ -266,17 +241,20 @@ class ConversationStream(Generic[ItemT_co]):
         """Return an item that has been read already, or None if the next one must be awaited."""
         if self._waiting:
             raise _busy()
+        progress = self._progress
         try:
             self._check_usable()
-            if not self._items and self._reads:
-                self._take_chunk()
+            if not progress.items:
+                progress.take()
         except BaseException as error:
             self._leave(error)
             raise
-        if not self._items:
+        if progress.state != "open":
+            self._end()
+        if not progress.items:
             return None
-        self.round = self._number
-        item: ItemT_co = self._items.popleft()
+        self.round = progress.number
+        item: ItemT_co = progress.items.popleft()
         return item
 
     @property
@@ -294,37 +272,17 @@ class ConversationStream(Generic[ItemT_co]):
         """The gateway's request id of the current round; RuntimeError until it is open."""
         return self._streamed_round().request_id
 
-    @property
-    def partial_turns(self) -> list[Content]:
-        """The turns, and what arrived of the one that is not complete, for ``keep_partial``.
-
-        A complete answer keeps its calls, which can be answered later.
-        """
-        if self._turn is not None:
-            return [*self.turns, *self._turn.turns()]
-        answer = without_calls(model_turn(self.snapshot))
-        return [*self.turns, *([] if self._recorded or not answer.parts else [answer])]
-
     def _streamed_round(self) -> GenerateContentStream:
-        if not self._number:
+        if not self._progress.number:
             raise RuntimeError("the conversation has not sent a request yet")
-        if isinstance(self._round, SingleRound):
+        if isinstance(self._progress.round, SingleRound):
             raise RuntimeError("this conversation is not streamed")  # noqa: TRY004
-        return self._round
-
-    @property
-    def _reads(self) -> bool:
-        """Whether the next item comes from the answer of the current round."""
-        return (
-            self.state == "open" and self._running is None and self._todo is None and not self._asks
-        )
+        return self._progress.round
 
     async def _open(self) -> None:
         self._check_usable()
-        if self._asks and not self._number and self._turn is None and self.state == "open":
-            await self._begin_round()
         if not self._ended:
-            await self._round.open()
+            await self._progress.open()
             self._check_usable()
 
     async def _exclusively(self, step: Callable[[], Awaitable[_T]]) -> _T:
@@ -332,16 +290,17 @@ class ConversationStream(Generic[ItemT_co]):
             raise _busy()
         self._waiting = True
         try:
-            if self._settings.total_time is None:
+            if self._total_time is None:
                 return await step()
-            return await self._in_time(self._settings.total_time, step)
+            return await self._in_time(self._total_time, step)
         except StopAsyncIteration:
             raise
         except BaseException as error:
             self._leave(error)
-            if self._running is not None and not self._running.ended:
+            running = self._progress.running
+            if running is not None and not running.ended:
                 with anyio.CancelScope(shield=True):
-                    await self._running.wait()
+                    await running.wait()
             raise
         finally:
             self._waiting = False
@@ -370,8 +329,8 @@ class ConversationStream(Generic[ItemT_co]):
             error, (ClosedError, ToolError, TooManyRoundsError)
         ):
             self._failure = copy(error)
-        if self.state == "open" and isinstance(error, Exception):
-            self.state = "closed" if isinstance(error, ClosedError) else "failed"
+        if isinstance(error, Exception) and not isinstance(error, ClosedError):
+            self._progress.end("failed")
         self.interrupt(_CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED)
 
     def _check_usable(self) -> None:
@@ -381,176 +340,17 @@ class ConversationStream(Generic[ItemT_co]):
             raise ClosedError(self._closed)
 
     async def _next(self) -> Any:
-        while not self._items:
+        progress = self._progress
+        while not progress.items:
             self._check_usable()
-            if self.state != "open":
+            if progress.state != "open":
                 raise StopAsyncIteration
-            if self._running is not None:
-                await self._read_response(self._running)
-            elif self._todo is not None:
-                await self._begin_calls(self._todo)
-            elif self._asks:
-                await self._begin_round()
-            else:
-                await self._read_round()
+            await progress.step()
+            if progress.state in _ENDED_WELL:
+                self._end()
         self._check_usable()
-        self.round = self._number
-        return self._items.popleft()
-
-    async def _read_round(self) -> None:
-        try:
-            self._add_chunk(await self._round.__anext__())
-        except StopAsyncIteration:
-            self._end_round()
-        except StreamError:
-            if not self._reports_open_calls():
-                raise
-            self._end_round()
-
-    def _take_chunk(self) -> None:
-        """Add the next chunk if it is at hand; the synchronous part of ``_read_round``."""
-        try:
-            if (chunk := self._streamed_round().take()) is not None:
-                self._add_chunk(chunk)
-        except StreamError:
-            if not self._reports_open_calls():
-                raise
-            self._end_round()
-
-    def _add_chunk(self, chunk: GenerateContentResponse) -> None:
-        self._items.append(chunk)
-        self._items.extend(self._completed(chunk))
-
-    def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
-        """Yield the calls that this chunk completes, with their pieces merged."""
-        if self._runner is None or all(call.will_continue for call in chunk.function_calls):
-            return
-        for at, call in enumerate(self.snapshot.function_calls):
-            if at not in self._yielded and not call.will_continue:
-                self._yielded.add(at)
-                yield call
-
-    def _end_round(self) -> None:
-        answer = self.snapshot
-        if answer.finish_reason in MALFORMED:
-            self._end_malformed(answer)
-        elif self._runner is None or not answer.function_calls:
-            if answer.parts:
-                self.turns.append(model_turn(answer))
-            self._finish("complete")
-        else:
-            self._turn = OpenTurn(answer.content)
-            if self._number >= self._settings.max_rounds:
-                raise TooManyRoundsError(self._settings.max_rounds)
-            self._check_usable()
-            self._todo = [Todo(at, call) for at, call in enumerate(self._turn.calls)]
-
-    def _end_malformed(self, answer: GenerateContentResponse) -> None:
-        """Ask the same again: the server has understood no call, and the answer is no turn."""
-        self._recorded = True
-        if self._runner is None:
-            self._finish("complete")
-            return
-        if self._number >= self._settings.max_rounds:
-            raise TooManyRoundsError(self._settings.max_rounds, answer.finish_reason or "")
-        log_malformed(answer.finish_reason or "")
-        self._asks = True
-
-    def _reports_open_calls(self) -> bool:
-        calls = self.snapshot.function_calls
-        return (
-            self._runner is not None
-            and self._runner.reports
-            and any(call.will_continue for call in calls)
-        )
-
-    def _resume(self, resumption: Resumption) -> None:
-        self._turn, todo = resumption
-        answered = [at for at in self._turn.pending if at not in {one.at for one in todo}]
-        self._items.extend(self._turn.responses[at] for at in answered)
-        self._todo = todo
-        answer = Candidate(content=self._turn.model_turn())
-        self._round = SingleRound(None, GenerateContentResponse(candidates=[answer]))
-
-    async def _begin_calls(self, todo: list[Todo]) -> None:
-        self._todo = None
-        if self._turn is None or self._runner is None or not todo:
-            await self._end_calls({})
-            return
-        asked = [*self.turns, self._turn.model_turn()]
-        setting = Setting(self._number, partial(self._requests.history, asked))
-        self._running = RunningCalls(self._runner, self._turn, todo, setting)
-
-    async def _read_response(self, running: RunningCalls) -> None:
-        response = await running.next()
-        self._check_usable()  # it may have been closed in the moment in which the response came
-        if response is not None:
-            self._items.append(response)
-            return
-        self._running = None
-        await self._end_calls(running.waiting)
-
-    async def _end_calls(self, waiting: Mapping[int, str]) -> None:
-        """Go on once all calls have run, or end here."""
-        if (turn := self._turn) is None:
-            return
-        stops = not waiting and await self._stops(turn)
-        self._check_usable()
-        self.turns += turn.turns()
-        self._turn, self._recorded = None, True
-        if waiting:
-            self.pending = [turn.calls[at] for at in turn.pending]
-            self.pause_reasons = [waiting[at] for at in turn.pending]
-            self._finish("paused")
-        elif stops:
-            self._finish("stopped")
-        else:
-            self._asks = True
-
-    async def _stops(self, turn: OpenTurn) -> bool:
-        stop_after = self._settings.stop_after
-        if stop_after is None:
-            return False
-        if callable(stop_after):
-            verdict = stop_after(self.snapshot)
-            verdict = await verdict if inspect.isawaitable(verdict) else verdict
-            if not isinstance(verdict, bool):
-                raise ConfigurationError(f"stop_after must return a bool, got {shown(verdict)}")
-            return verdict
-        names = {stop_after} if isinstance(stop_after, str) else set(stop_after)
-        return any(
-            call.name in names and at not in turn.failed for at, call in enumerate(turn.calls)
-        )
-
-    async def _begin_round(self) -> None:
-        asked = self._requests.round(self._number + 1, self.turns)
-        if (prepare := self._settings.prepare_round) is not None:
-            # A task, so that closing the conversation can cancel it.
-            self._preparing = asyncio.create_task(
-                outcome_of(self._requests.threads, prepare, asked)
-            )
-            try:
-                if (error := await self._preparing) is not None:
-                    raise error
-            except asyncio.CancelledError:
-                self._check_usable()
-                raise
-            finally:
-                self._preparing = error = None
-            self._check_usable()
-        self._ask(asked)
-
-    def _ask(self, asked: Round | None = None) -> None:
-        answer, runner = self._requests.ask(asked or self._requests.round(1, self.turns))
-        self._earlier_usage = self.usage
-        self._round, self._runner = answer, runner
-        self._number += 1
-        self._asks = self._recorded = False
-        self._yielded.clear()
-
-    def _finish(self, state: ConversationState) -> None:
-        self.state = state
-        self._end()
+        self.round = progress.number
+        return progress.items.popleft()
 
     def _end(self) -> None:
         if not self._ended:
@@ -561,13 +361,13 @@ class ConversationStream(Generic[ItemT_co]):
         """Attach what had arrived to the error."""
         if not isinstance(error, CometGemError):
             return
-        asked = [] if self._turn is None else [self._turn.model_turn()]
-        error.turns = [*self.turns, *asked]
+        turn = self._progress.turn
+        if not error.turns:
+            error.turns = [*self.turns, *([] if turn is None else [turn.model_turn()])]
         if error.partial is None and self.snapshot.candidates:
             error.partial = self.snapshot
-        if isinstance(error, ToolError) and self._turn is not None:
-            responses = self._turn.responses
-            error.responses = [responses[at] for at in sorted(responses)]
+        if isinstance(error, ToolError) and turn is not None:
+            error.responses = [turn.responses[at] for at in sorted(turn.responses)]
 
 
 class _Chunks:

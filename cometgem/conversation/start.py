@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from cometgem.conversation.answers import answer, check_answered
 from cometgem.conversation.open_turn import find_tail
 from cometgem.conversation.options import ConversationOptions, Settings, split_options
+from cometgem.conversation.progress import Resumption
 from cometgem.conversation.requests import Requests
-from cometgem.conversation.rounds import ConversationStream, Resumption
+from cometgem.conversation.rounds import ConversationStream
 from cometgem.conversation.tool_runner import ToolRunner
 from cometgem.errors import ConfigurationError
 from cometgem.request.build import check_request

@@ -94,7 +94,7 @@ class ToolRunner:
     def with_tools(self, tools: Sequence[DeclaredTool]) -> Self:
         """Return a runner for other tools, which shares the threads."""
         other = copy.copy(self)
-        other._tools = dict(_declared(tools))
+        other._tools = dict(_declared(tools))  # noqa: SLF001  a copy of this
         return other
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -11,8 +11,11 @@ from cometgem.errors import ConfigurationError
 from cometgem.request.contents import Contents, contents_to_wire, instruction_to_wire
 from cometgem.types.content import Content, Part
 from cometgem.types.nesting import deep_copy
-from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads the annotation
 from cometgem.types.wire import encode
+
+if TYPE_CHECKING:
+    from cometgem.types.response import GenerateContentResponse
 
 __all__ = [
     "Transcript",

@@ -254,7 +254,9 @@ async def test_a_failed_tool_of_the_first_round_can_be_kept(
     chat.keep_partial()
     assert [one.name for one in chat.pending] == ["fail"]
     await chat.resume({0: "never mind"})
-    assert [part["functionResponse"] for part in fake_server.requests[1].body["contents"][2]["parts"]] == [
+    assert [
+        part["functionResponse"] for part in fake_server.requests[1].body["contents"][2]["parts"]
+    ] == [
         {"name": "get_weather", "response": {"weather": "warm in a"}},
         {"name": "fail", "response": {"result": "never mind"}},
     ]

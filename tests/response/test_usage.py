@@ -20,9 +20,7 @@ def test_counts_are_summed_and_a_count_that_neither_has_stays_none() -> None:
 def test_the_last_tier_and_traffic_type_are_kept() -> None:
     one = UsageMetadata(service_tier="flex", traffic_type="ON_DEMAND")
     other = UsageMetadata(service_tier="standard")
-    assert add_usage(one, other) == UsageMetadata(
-        service_tier="standard", traffic_type="ON_DEMAND"
-    )
+    assert add_usage(one, other) == UsageMetadata(service_tier="standard", traffic_type="ON_DEMAND")
 
 
 def details(**counts: int) -> list[ModalityTokenCount]:
