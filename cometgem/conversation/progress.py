@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cometgem.conversation.options import Settings
     from cometgem.conversation.requests import Requests, Round, RoundStream
-    from cometgem.types.content import Content, FunctionCall
+    from cometgem.types.content import Content, FunctionCall, FunctionResponse
 
 __all__ = ["ConversationState", "Progress", "Resumption"]
 
@@ -44,10 +44,12 @@ class Resumption(NamedTuple):
     Attributes:
         turn: The turn with the calls; the answers that were given are among its responses.
         todo: The calls that are still to be run.
+        given: The responses made of the answers, to be handed out.
     """
 
     turn: OpenTurn
     todo: list[Todo]
+    given: list[FunctionResponse]
 
 
 class Progress:
@@ -231,12 +233,14 @@ class Progress:
         )
 
     def _resume(self, resumption: Resumption) -> None:
-        self.turn, todo = resumption
-        answered = [at for at in self.turn.pending if at not in {one.at for one in todo}]
-        self.items.extend(self.turn.responses[at] for at in answered)
-        self._todo = todo
-        answer = Candidate(content=self.turn.model_turn())
+        turn, todo, given = resumption
+        answer = Candidate(content=turn.model_turn())
         self.round = SingleRound(None, GenerateContentResponse(candidates=[answer]))
+        if not todo and not given:  # all calls had their responses already: ask what follows
+            self.turns += turn.turns()
+            return
+        self.turn, self._todo = turn, todo
+        self.items.extend(given)
 
     async def _begin_calls(self, todo: list[Todo]) -> None:
         self._todo = None

@@ -67,7 +67,10 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
     elif answers is not None:
         if tail is None:
             raise ConfigurationError("answers= was given, but the contents end with no calls")
-        resumption = Resumption(tail.turn, answer(tail.turn, answers, runner))
+        pending = tail.turn.pending
+        todo = answer(tail.turn, answers, runner)
+        given = [tail.turn.responses[at] for at in pending if at in tail.turn.responses]
+        resumption = Resumption(tail.turn, todo, given)
         said = said[: tail.start]
     requests = Requests(
         caller,
