@@ -9,7 +9,7 @@ from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
 from cometgem.conversation.progress import ConversationState
-from cometgem.conversation.requests import Round
+from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
 from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (

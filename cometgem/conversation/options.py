@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
-from cometgem.conversation.requests import Round
+from cometgem.conversation.round import Round
 from cometgem.conversation.verdicts import Approve, Pause, Refuse
 from cometgem.errors import ConfigurationError, ToolError
 from cometgem.options import CallOptions, check_call

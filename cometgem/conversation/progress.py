@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cometgem.conversation.options import Settings
-    from cometgem.conversation.requests import Requests, Round, RoundStream
+    from cometgem.conversation.requests import Requests, RoundStream
+    from cometgem.conversation.round import Round
     from cometgem.types.content import Content, FunctionCall, FunctionResponse
 
 __all__ = ["ConversationState", "Progress", "Resumption"]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 from anyio import CapacityLimiter
 
+from cometgem.conversation.round import Round
 from cometgem.request.contents import Turn, contents_to_wire
-from cometgem.request.functions import ToolLike, as_function_tools, tools_to_wire
+from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.tool_config import without_force
 from cometgem.types.content import Content
 from cometgem.types.response import GenerateContentResponse
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from cometgem.request.functions import DeclaredTool
     from cometgem.stream import GenerateContentStream
     from cometgem.types.dicts import ToolConfigDict
-    from cometgem.types.tools import ToolConfig
 else:  # not imported: making the TypedDicts takes about 10 ms
     ToolConfigDict = dict[str, Any]
 
-__all__ = ["Caller", "Requests", "Round", "SingleRound"]
+__all__ = ["Caller", "Requests", "SingleRound"]
 
 _T = TypeVar("_T")
 
@@ -47,27 +47,6 @@ class Caller(NamedTuple):
     stream_generate_content: Callable[..., GenerateContentStream]
     watch: Callable[[Closable], object]
     run_in_loop: Callable[[Callable[[], object]], object]
-
-
-class Round(msgspec.Struct, kw_only=True):
-    """The next request of a conversation, given to ``prepare_round``, which may change it.
-
-    Changes apply to this request only and are not kept in the history.
-
-    Attributes:
-        number: The number of the round, from 1.
-        model: The model's name.
-        contents: The conversation so far. Replace items, do not change them: they belong to the
-            caller's history.
-        tools: The tools; None if the conversation was started without any.
-        tool_config: How the model may use the tools.
-    """
-
-    number: int
-    model: str
-    contents: list[Turn]
-    tools: list[ToolLike] | None = None
-    tool_config: ToolConfig | ToolConfigDict | None = None
 
 
 class SingleRound:

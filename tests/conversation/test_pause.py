@@ -81,7 +81,7 @@ def answers_of(server: FakeServer, request: int = -1) -> list[Any]:
         (returns_the_class, ""),
     ],
 )
-async def test_a_call_waits_while_the_others_run(
+async def test_a_call_waits_while_the_others_run(  # noqa: PLR0913, PLR0917
     client: Client,
     fake_server: FakeServer,
     tools: Tools,
@@ -144,7 +144,7 @@ async def test_a_tool_can_pause_its_own_call(client: Client, fake_server: FakeSe
 
 
 async def test_the_history_of_a_paused_conversation_survives_json(
-    client: Client, fake_server: FakeServer, tools: Tools, bank: Bank
+    client: Client, fake_server: FakeServer, bank: Bank
 ) -> None:
     # Without ids, and with the same name: the position of the response must be kept.
     fake_server.add(calling(pay("Ada", 1), pay("Bob", 2), pay("Cy", 3)), WARM)

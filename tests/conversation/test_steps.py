@@ -312,7 +312,7 @@ async def test_a_function_gets_the_context_of_its_call(
 
 @pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"])
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_malformed_call_is_asked_again_and_is_no_turn(
+async def test_a_malformed_call_is_asked_again_and_is_no_turn(  # noqa: PLR0913
     client: Client,
     fake_server: FakeServer,
     tools: Tools,
