@@ -49,6 +49,10 @@ SCRIPTS = {
         Reply.text("An astronomer.").usage({"totalTokenCount": 20}),
         Reply.text("It comes ", "every 76 years.").usage({"totalTokenCount": 50}),
     ],
+    "chat.resume": [
+        Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
+        Reply.text("Ada has the money."),
+    ],
     "json.loads": [Reply.text(COMETS)],
     "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
@@ -263,6 +267,31 @@ def test_the_example_with_tools_runs(
     assert "[local_time {'zone': 'UTC'}]" in printed.err
     (part,) = fake_server.requests[2].body["contents"][-1]["parts"]
     assert set(part["functionResponse"]["response"]) == {"result"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "response"),
+    [("yes", {"result": "paid 5 euros to Ada"}), ("no", {"error": "the owner refused"})],
+)
+def test_the_example_with_an_approval_runs(  # noqa: PLR0913, PLR0917
+    fake_server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    verdict: str,
+    response: dict[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake_server.add(Reply.call("pay", {"to": "Ada", "euros": 5}), Reply.text("Done."))
+    for arguments, shown in (
+        (["ask", "Pay Ada 5 euros."], "waits: pay {'to': 'Ada', 'euros': 5}\n\n"),
+        ([verdict], "Done.\n"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["approval.py", *arguments])
+        runpy.run_path(str(ROOT / "examples/approval.py"), run_name="__main__")
+        assert capsys.readouterr().out == shown
+    (part,) = fake_server.requests[1].body["contents"][-1]["parts"]
+    assert part["functionResponse"]["response"] == response
 
 
 LINKED = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "benchmarks/README.md"))]

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "answer", "check_answered"]
 
-Answers: TypeAlias = Mapping[str | int, object]
+Answers: TypeAlias = (
+    Mapping[str, object]
+    | Mapping[int, object]
+    | Mapping[str | int, object]
+    | Mapping[str | None, object]  # the type of ``call.id``; None itself is not a key
+)
 """An answer for each pending call, by the call's id or its index in ``pending``.
 
 ``Approve()`` runs the function, ``Refuse("why")`` reports a refusal to the model, and anything
@@ -48,8 +53,9 @@ def answer(turn: OpenTurn, answers: Answers, runner: ToolRunner | None) -> list[
             f"answers={shown(answers)} is not a dict; use answers={{call.id: result}}"
         )
     pending = turn.pending
-    given: dict[int, str | int] = {}
-    for key in answers:
+    values: dict[object, object] = dict(answers.items())
+    given: dict[int, object] = {}
+    for key in values:
         at = _find(turn, pending, key)
         if at in given:
             raise ConfigurationError(
@@ -60,7 +66,7 @@ def answer(turn: OpenTurn, answers: Answers, runner: ToolRunner | None) -> list[
     todo = [
         Todo(at, turn.calls[at], approved=False)
         if at not in given
-        else _use(turn, at, given[at], answers[given[at]], runner)
+        else _use(turn, at, given[at], values[given[at]], runner)
         for at in pending
     ]
     unanswered = [
@@ -104,7 +110,7 @@ def _find(turn: OpenTurn, pending: list[int], key: object) -> int:
 
 
 def _use(
-    turn: OpenTurn, at: int, key: str | int, value: object, runner: ToolRunner | None
+    turn: OpenTurn, at: int, key: object, value: object, runner: ToolRunner | None
 ) -> Todo | None:
     call = turn.calls[at]
     if isinstance(value, Approve):
@@ -124,7 +130,7 @@ def _use(
 
 
 def _approved(
-    at: int, call: FunctionCall, key: str | int, value: Approve, runner: ToolRunner | None
+    at: int, call: FunctionCall, key: object, value: Approve, runner: ToolRunner | None
 ) -> Todo:
     tool = None if runner is None else runner.function(call.name)
     if tool is None:
