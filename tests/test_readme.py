@@ -43,20 +43,23 @@ COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
+    "chat.resume": [
+        Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
+        Reply.text("Ada has the money."),
+    ],
+    "stop_after": [Reply.call("final_answer", {"text": "Ice and dust."})],
     "run_tools": [CALL, Reply.text("Take one.")],
     "tool.parse": [CALL, Reply.text("Take one.")],
     "client.chat": [
         Reply.text("An astronomer.").usage({"totalTokenCount": 20}),
         Reply.text("It comes ", "every 76 years.").usage({"totalTokenCount": 50}),
     ],
-    "chat.resume": [
-        Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
-        Reply.text("Ada has the money."),
-    ],
     "json.loads": [Reply.text(COMETS)],
     "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
+    "chat.resume": "Ada has the money.\n",
+    "stop_after": "",
     "poem": README.split("```text\n")[1].split("```")[0],
     "responseModalities": "image/png 4 bytes\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\n"
@@ -338,4 +341,4 @@ def test_the_named_types_exist() -> None:
 def test_the_named_errors_exist() -> None:
     page = README + (ROOT / "docs/errors.md").read_text("utf-8")
     named = set(re.findall(r"`(\w+Error|\w+Warning)`", page)) - {"ValueError", "TimeoutError"}
-    assert named == set(errors.__all__) - {"TimeoutPhase"}
+    assert named == set(errors.__all__) - {"TimeoutPhase", "ToolCallReason"}

@@ -12,6 +12,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+import anyio
+
 from cometgem.conversation.calling import outcome_of
 from cometgem.conversation.failures import MALFORMED, log_malformed
 from cometgem.conversation.open_turn import OpenTurn
@@ -297,9 +299,8 @@ class Progress:
         asked = self._requests.round(self.number + 1, self.turns)
         if (prepare := self._settings.prepare_round) is not None:
             # A task, so that closing the conversation can cancel it.
-            self._preparing = asyncio.create_task(
-                outcome_of(self._requests.threads, prepare, asked)
-            )
+            threads = anyio.CapacityLimiter(1)
+            self._preparing = asyncio.create_task(outcome_of(threads, prepare, asked))
             try:
                 if (error := await self._preparing) is not None:
                     raise error

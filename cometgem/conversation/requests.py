@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
-from anyio import CapacityLimiter
 
 from cometgem.conversation.round import Round
 from cometgem.request.contents import Turn, contents_to_wire
@@ -97,7 +96,6 @@ class Requests:
 
     Attributes:
         runner: As given.
-        threads: For a plain function that prepares a round.
         warned: Whether the caller has been warned already; otherwise the first round warns.
     """
 
@@ -114,8 +112,6 @@ class Requests:
         forced: bool,
     ) -> None:
         self.runner: ToolRunner | None = runner
-        # Not the runner's: its limiter may be taken by functions that hang.
-        self.threads: CapacityLimiter = CapacityLimiter(1)
         self.warned: bool = False
         self._caller = caller
         self._model = model

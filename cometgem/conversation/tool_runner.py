@@ -20,6 +20,7 @@ from cometgem.request.arguments import shown
 from cometgem.request.functions import FunctionTool
 from cometgem.request.tool_context import ToolContext
 from cometgem.types.content import FunctionResponse
+from cometgem.types.nesting import deep_copy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -302,7 +303,7 @@ def _refusal(call: FunctionCall, verdict: object) -> str | None:
         return verdict.reason
     if isinstance(verdict, Approve):
         if verdict.args is not None:
-            call.args = verdict.args
+            call.args = deep_copy(verdict.args)
         return None
     if isinstance(verdict, Pause) or verdict is Pause:
         raise verdict if isinstance(verdict, Pause) else Pause
