@@ -96,5 +96,5 @@ def test_the_calls_are_copies() -> None:
     )
     opened = OpenTurn(turn)
     opened.calls[0].args["a"].append(2)
-    assert turn.parts[0].function_call == FunctionCall(name="f", args={"a": [1]})
+    assert call == FunctionCall(name="f", args={"a": [1]})
     assert opened.model_turn().parts[0].function_call == FunctionCall(name="f", args={"a": [1, 2]})
