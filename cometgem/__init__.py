@@ -41,6 +41,7 @@ from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
 from cometgem.request.tool_context import ToolContext
 from cometgem.stream import GenerateContentStream
@@ -88,6 +89,7 @@ __all__ = [
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
+    "ForeignHistory",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -125,4 +127,5 @@ __all__ = [
     "ToolTimeoutError",
     "UsageMetadata",
     "__version__",
+    "strip_signatures",
 ]

@@ -162,11 +162,12 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.
@@ -196,11 +197,12 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.

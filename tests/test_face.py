@@ -160,6 +160,7 @@ def test_generate_options() -> None:
     assert sorted(GenerateOptions.__optional_keys__) == [
         "cached_content",
         "extra_body",
+        "foreign_history",
         "generation_config",
         "headers",
         "retry",

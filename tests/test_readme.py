@@ -11,6 +11,7 @@ import json
 import re
 import runpy
 import sys
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cometgem import APITimeoutError, Client, ConfigurationError, errors, types
-from cometgem.request.thinking import thinking_config
+from cometgem import APITimeoutError, Client, errors, types
+from cometgem.request.thinking import Thinking, translate
+from cometgem.request.thinking_families import FAMILIES, Family
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -311,29 +313,43 @@ def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
 
 
-def rows_of(heading: str) -> list[list[str]]:
-    """Return the cells of the first table below a heading of the README."""
-    section = README.split(f" {heading}\n")[1]
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading of a page."""
+    section = text.split(f" {heading}\n")[1]
     table = re.search(r"^\|.*\n\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)
     assert table is not None
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 def test_the_thinking_table_is_true() -> None:
-    for setting, *cells in rows_of("Thinking"):
+    for setting, *cells in rows_of(README, "Thinking"):
         thinking = ast.literal_eval(setting.strip("`").rpartition("`")[2])
         for model, cell in zip(("gemini-3.8-flash", "gemini-2.5-flash"), cells, strict=True):
-            if cell == "refused":
-                with pytest.raises(ConfigurationError):
-                    thinking_config(model, thinking, thoughts=None)
-                continue
-            config = thinking_config(model, thinking, thoughts=None)
-            sent = config.thinking_level or config.thinking_budget
-            assert cell == ("not sent" if sent is None else str(sent)), (model, thinking)
+            config, warning = translate(model, thinking, thoughts=None)
+            sent = ", ".join(f"`{key}: {value}`" for key, value in config.to_dict().items())
+            said = (sent or "nothing") + (", with a warning" if warning else "")
+            assert cell == said, (model, thinking)
+
+
+def test_the_thinking_table_of_all_models_is_true() -> None:
+    page = (ROOT / "docs" / "thinking.md").read_text("utf-8")
+    settings = [*typing.get_args(typing.get_args(Thinking)[0]), 100, 30000]
+    rows = rows_of(page, "What is sent to each model")
+    for model, *cells in rows:
+        for thinking, cell in zip(settings, cells, strict=True):
+            config, warning = translate(model.strip("`"), thinking, thoughts=None)
+            sent = [str(value) for value in config.to_dict().values()] or ["-"]
+            assert cell == " ".join([*sent, "*"] if warning else sent), (model, thinking)
+    named = {model.strip("`") for model, *_ in rows}
+    for (product, major, minor), families in FAMILIES.items():
+        generation = f"{product}-{major}.{minor}".removesuffix(".0")
+        for family, known in families.items():
+            name = f"{generation}-{family}" if family else generation
+            assert known == Family() or any(one.startswith(name) for one in named), name
 
 
 def test_the_named_types_exist() -> None:
-    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of("Types"))))
+    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of(README, "Types"))))
     assert {name for name in names if not hasattr(types, name)} == set()
     assert {"FunctionCallingConfig", "ImageConfig", "SpeechConfig"} <= set(names)
 

@@ -24,7 +24,7 @@ from cometgem.cli.arguments import (
     thinking,
 )
 from cometgem.cli.line_input import decode_stdin_as_utf_8
-from cometgem.cli.sentences import UsageError, sentence
+from cometgem.cli.sentences import UsageError, sentence, translated
 from cometgem.cli.terminal import Terminal
 from cometgem.errors import CometGemError, CometGemWarning, ConfigurationError
 from cometgem.version import __version__
@@ -81,10 +81,11 @@ def _warnings_as_notes(terminal: Terminal) -> Iterator[None]:
     """Show the library's warnings as one line each, without a line of its source code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        terminal.note(f"cometgem: warning: {message}")
+        terminal.note(f"cometgem: warning: {translated(str(message))}")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", CometGemWarning)
+        # Once: each message of a chat has the same options.
+        warnings.simplefilter("default", CometGemWarning)
         warnings.showwarning = show
         yield
 
@@ -151,8 +152,8 @@ def _add_prompt_options(command: argparse.ArgumentParser) -> None:
         type=thinking,
         action=Once,
         metavar="LEVEL",
-        help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
-        " or a number of tokens; each model supports some of these",
+        help="how much to think: off, minimal, low, medium, high, xhigh, dynamic (the model"
+        " decides), or a number of tokens; translated to what the model takes",
     )
 
 

@@ -52,6 +52,7 @@ from cometgem import (
     ToolLike,
     ToolTimeoutError,
     UsageMetadata,
+    strip_signatures,
     types,
 )
 from cometgem.testing import FakeServer, RecordedRequest, Reply
@@ -282,6 +283,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         on_tool_error="report",
         confirm=lambda call: call.name != "get_time",
         thinking=1024,
+        foreign_history="skip",
         thoughts=True,
         timeouts=Timeouts(total=60),
     )
@@ -328,6 +330,10 @@ async def chat(client: Client) -> None:
     assert_type(plain.keep_partial(), None)
     plain.model = "other"
     plain.options["thinking"] = "dynamic"
+    plain.options["thinking"] = "xhigh"
+    assert_type(strip_signatures(plain.history), list[Content])
+    client.chat("m", history=strip_signatures(plain.history), foreign_history="skip")
+    client.chat("m", history=strip_signatures(["Hi", Part(text="there"), *plain.history]))
 
     options: ConversationOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
     acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
