@@ -15,6 +15,7 @@ from cometgem.errors import (
 )
 from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.merge import ResponseMerger
+from cometgem.response.merge_calls import CallMerger
 from cometgem.types.response import GenerateContentResponse
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _NOTHING = GenerateContentResponse()
 
 class SingleCall:
     """Sends a request and reads its response; if the server streams instead, chunks are merged.
+
+    A response that is one JSON document is returned as it is, unless calls in it are in pieces.
 
     Args:
         attempts: Sends the request.
@@ -78,7 +81,7 @@ class SingleCall:
             raise ResponseDecodeError("the server sent an empty response", excerpt="")
         if not decoder.single and (missing := merger.unfinished):
             raise StreamTruncatedError(f"the response ended without {missing}")
-        return self._first if merger.chunks == 1 else merger.response()
+        return self._first if decoder.single and not _in_pieces(self._first) else merger.response()
 
     def _add(self, chunks: Iterable[GenerateContentResponse]) -> None:
         """Merge chunks, of which only the first is kept: most responses are a single one."""
@@ -86,3 +89,12 @@ class SingleCall:
             if not self._merger.chunks:
                 self._first = chunk
             self._merger.add(chunk)
+
+
+def _in_pieces(response: GenerateContentResponse) -> bool:
+    return any(
+        part.function_call is not None and CallMerger.begins(part.function_call)
+        for candidate in response.candidates
+        if candidate.content is not None
+        for part in candidate.content.parts
+    )

@@ -392,7 +392,7 @@ async def test_a_large_request_is_released_with_the_first_chunk(
     client: Client, fake_server: FakeServer
 ) -> None:
     def held() -> int:
-        mine = tracemalloc.Filter(inclusive=True, filename_pattern="*cometgem/request/*")
+        mine = tracemalloc.Filter(inclusive=True, filename_pattern="*cometgem/types/wire.py")
         traces = tracemalloc.take_snapshot().filter_traces([mine]).traces
         return sum(trace.size for trace in traces)
 

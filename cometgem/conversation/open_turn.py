@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
-from cometgem.conversation.turns import closed_calls
+from cometgem.conversation.turns import as_turns, closed_calls
 from cometgem.errors import ConfigurationError
-from cometgem.request.contents import contents_to_wire
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.nesting import deep_copy
 
@@ -123,10 +121,8 @@ def find_tail(contents: Sequence[Any]) -> Tail | None:
     if not _has_calls(contents[start]):
         return None
     turns: list[Content] = []
-    with suppress(ConfigurationError, msgspec.ValidationError, RecursionError, TypeError):
-        turns = msgspec.convert(
-            contents_to_wire(contents[start:]), list[Content], from_attributes=True
-        )
+    with suppress(ConfigurationError):
+        turns = as_turns(contents[start:])
     if not turns:
         return None
     turn = OpenTurn(turns[0])

@@ -5,13 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-import msgspec
-
 from cometgem.conversation.round import Round
-from cometgem.request.contents import Turn, contents_to_wire
+from cometgem.conversation.turns import as_turns
 from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.tool_config import without_force
-from cometgem.types.content import Content
 from cometgem.types.response import GenerateContentResponse
 from cometgem.warn import no_warnings
 
@@ -21,8 +18,10 @@ if TYPE_CHECKING:
     from cometgem.conversation.tool_runner import ToolRunner
     from cometgem.http.transport import Closable
     from cometgem.options import GenerateOptions
+    from cometgem.request.contents import Turn
     from cometgem.request.functions import DeclaredTool
     from cometgem.stream import GenerateContentStream
+    from cometgem.types.content import Content
     from cometgem.types.dicts import ToolConfigDict
 else:  # not imported: making the TypedDicts takes about 10 ms
     ToolConfigDict = dict[str, Any]
@@ -156,8 +155,7 @@ class Requests:
 
     def history(self, turns: Sequence[Content]) -> list[Content]:
         """Return the whole conversation as turns."""
-        before = contents_to_wire(list(self._contents)) if self._contents else []
-        return [*msgspec.convert(before, list[Content], from_attributes=True), *turns]
+        return [*(as_turns(self._contents) if self._contents else ()), *turns]
 
     def _stream(self, asked: Round, call: GenerateOptions) -> RoundStream:
         if self._streamed:

@@ -12,6 +12,7 @@ from cometgem.request.contents import Contents, contents_to_wire, instruction_to
 from cometgem.types.content import Content, Part
 from cometgem.types.nesting import deep_copy
 from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads the annotation
+from cometgem.types.unknown import inlined
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ def read_transcript(text: str | bytes) -> Transcript:
             f"text must be the JSON of a chat, as a str or bytes, got {type(text).__name__}"
         )
     try:
-        return msgspec.json.decode(text, type=Transcript)
+        try:
+            return msgspec.json.decode(text, type=Transcript)
+        except msgspec.ValidationError:
+            return _mended(msgspec.json.decode(text), Transcript)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ConfigurationError(f"not the JSON of a chat: {error}") from error
 
@@ -125,8 +129,12 @@ def without_thoughts(content: Content) -> Content:
 
 def _converted(said: object, kind: type[_T]) -> _T:
     try:
-        turns = deep_copy(msgspec.convert(said, kind, from_attributes=True))
-        kept = msgspec.to_builtins(turns)
+        try:
+            turns = msgspec.convert(said, kind, from_attributes=True)
+        except msgspec.ValidationError:
+            turns = _mended(said, kind)
+        turns = deep_copy(turns)
+        kept = msgspec.to_builtins(inlined(turns))
     except RecursionError:
         raise ConfigurationError("not valid as history: it is nested too deeply") from None
     except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
@@ -138,12 +146,21 @@ def _converted(said: object, kind: type[_T]) -> _T:
     return turns
 
 
+def _mended(document: object, kind: type[_T]) -> _T:
+    """Convert a document with URL-safe base64, or with keys of parts newer than the library."""
+    from cometgem.response.lenient import mend  # noqa: PLC0415  only when needed
+
+    return msgspec.convert(mend(document, kind), kind, from_attributes=True)
+
+
 def _lost(said: object, kept: object) -> str | None:
     """Return the first key with a value in the caller's contents that is lost in the turns."""
     pairs = [(said, kept)]
     while pairs:
         said, kept = pairs.pop()
         if isinstance(said, list) and isinstance(kept, list):
+            if len(said) > len(kept):  # a null in a list of the API's own is nothing
+                said = [item for item in said if item is not None]
             pairs += reversed([*zip(said, kept, strict=True)])
         elif isinstance(said, dict) and isinstance(kept, dict):
             given = {key: value for key, value in said.items() if value}

@@ -69,6 +69,7 @@ class ResponseMerger:
         self._model_version: str | None = None
         self._response_id: str | None = None
         self._create_time: str | None = None
+        self._turn_token: str | None = None
         self._model_status: ModelStatus | None = None
 
     @property
@@ -113,9 +114,14 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        self._model_version = self._model_version or chunk.model_version
-        self._response_id = self._response_id or chunk.response_id
-        self._create_time = self._create_time or chunk.create_time
+        if not self._model_version:
+            self._model_version = chunk.model_version
+        if not self._response_id:
+            self._response_id = chunk.response_id
+        if not self._create_time:
+            self._create_time = chunk.create_time
+        if chunk.turn_token:
+            self._turn_token = chunk.turn_token
         self._model_status = chunk.model_status or self._model_status
 
     def response(self) -> GenerateContentResponse:
@@ -128,6 +134,7 @@ class ResponseMerger:
             model_version=self._model_version,
             response_id=self._response_id,
             create_time=self._create_time,
+            turn_token=self._turn_token,
             model_status=self._model_status,
         )
 
@@ -186,10 +193,14 @@ class _CandidateMerger:
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
-        if candidate.avg_logprobs is not None:
-            self._lasts["avg_logprobs"] = candidate.avg_logprobs
-        if candidate.token_count is not None:
-            self._lasts["token_count"] = candidate.token_count
+        if (
+            candidate.avg_logprobs is not None
+            or candidate.token_count is not None
+            or candidate.score is not None
+        ):
+            self._add_numbers(candidate)
+        if candidate.continuation_token:
+            self._lasts["continuation_token"] = candidate.continuation_token
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -197,6 +208,11 @@ class _CandidateMerger:
         pages = candidate.url_context_metadata
         if pages is not None and pages.url_metadata:
             self._lasts["url_context_metadata"] = pages
+
+    def _add_numbers(self, candidate: Candidate) -> None:
+        for name in ("avg_logprobs", "token_count", "score"):
+            if (number := getattr(candidate, name)) is not None:
+                self._lasts[name] = number
 
     def candidate(self) -> Candidate:
         cited = self._citation_sources or self._citations
@@ -244,10 +260,13 @@ class _PartsMerger:
         self._text: list[str] = []
         self._thought: bool | None = None
         self._open_calls: OpenCalls | None = None
+        self._plain = Part()  # what a part is compared with; making one for each takes longer
 
     def add(self, part: Part) -> None:
         text = part.text
-        if text is not None and part == Part(text=text, thought=part.thought):
+        plain = self._plain
+        plain.text, plain.thought = text, part.thought
+        if text is not None and part == plain:
             if not text:
                 return
             if self._text and bool(part.thought) != bool(self._thought):
@@ -325,9 +344,11 @@ def _check_depth(part: Part) -> None:
         _check_value(tool_response.response, part)
     if part.part_metadata is not None:
         _check_value(part.part_metadata, part)
+    for value in (part.unknown or {}).values():
+        _check_value(value, part)
 
 
-def _check_value(value: dict[str, Any] | None, part: Part) -> None:
+def _check_value(value: object, part: Part) -> None:
     if value and not is_within(value, MAX_DEPTH):
         raise ResponseDecodeError(
             f"the server sent JSON nested more than {MAX_DEPTH} levels deep",

@@ -28,6 +28,7 @@ class SafetyRating(Wire, kw_only=True):
     probability: str | None = None
     probability_score: float | None = None
     severity: str | None = None
+    """A `HarmSeverity`."""
     severity_score: float | None = None
     blocked: bool | None = None
     overwritten_threshold: str | None = None
@@ -70,6 +71,10 @@ class Candidate(Wire, kw_only=True):
     token_count: int | None = None
     avg_logprobs: float | None = None
     logprobs_result: LogprobsResult | None = None
+    continuation_token: str | None = None
+    """Opaque base64: where a long answer goes on, if it is sent with the same request."""
+    score: float | None = None
+    """Sent by Vertex-backed channels; undocumented."""
 
 
 class PromptFeedback(Wire, kw_only=True):
@@ -85,6 +90,15 @@ class ModalityTokenCount(Wire, kw_only=True):
 
     modality: str | None = None
     token_count: int | None = None
+
+
+class BillableUsage(Wire, kw_only=True):
+    """What was billed before tokens were: characters, images, and seconds of media."""
+
+    text_count: int | None = None
+    image_count: int | None = None
+    video_duration_seconds: int | float | None = None
+    audio_duration_seconds: int | float | None = None
 
 
 class UsageMetadata(Wire, kw_only=True):
@@ -104,10 +118,12 @@ class UsageMetadata(Wire, kw_only=True):
     """Counted and billed even if no thoughts are returned."""
     service_tier: str | None = None
     traffic_type: str | None = None
+    """A `TrafficType`."""
+    billable_prompt_usage: BillableUsage | None = None
 
 
 class ModelStatus(Wire, kw_only=True):
-    """The model's stage (PREVIEW, STABLE, DEPRECATED, ...) and its retirement time (RFC 3339)."""
+    """The model's `ModelStage` and its retirement time (RFC 3339)."""
 
     model_stage: str | None = None
     message: str | None = None
@@ -129,6 +145,8 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     create_time: str | None = None
     """RFC 3339."""
     response_id: str | None = None
+    turn_token: str | None = None
+    """Opaque; undocumented."""
     model_status: ModelStatus | None = None
     error: Any = None
     """An error reported in a chunk. The client raises it instead of handing out the chunk."""

@@ -91,10 +91,9 @@ def test_pending_calls_are_found_at_the_end_of_any_contents(
 
 
 def test_the_calls_are_copies() -> None:
-    turn = Content(
-        role="model", parts=[Part(function_call=FunctionCall(name="f", args={"a": [1]}))]
-    )
-    opened = OpenTurn(turn)
+    call = FunctionCall(name="f", args={"a": [1]})
+    opened = OpenTurn(Content(role="model", parts=[Part(function_call=call)]))
     opened.calls[0].args["a"].append(2)
-    assert call == FunctionCall(name="f", args={"a": [1]})
-    assert opened.model_turn().parts[0].function_call == FunctionCall(name="f", args={"a": [1, 2]})
+    assert call.args == {"a": [1]}
+    (part,) = opened.model_turn().parts
+    assert part.function_call == FunctionCall(name="f", args={"a": [1, 2]})
