@@ -1,41 +1,47 @@
-"""The tokens of several answers, summed."""
+"""Sums the usage of several requests. Within one request, the last values are its totals."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cometgem.types.response import ModalityTokenCount, UsageMetadata
+from cometgem.types.wire import Wire
 
 __all__ = ["add_usage"]
 
 
 def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:
-    """Return the sums of all counts, also per modality; of any other field, the last value set.
+    """Return the sum of two usages; a value that neither has is None.
 
-    A count that neither has stays None.
+    Counts are summed, also those of each modality. Of the service tier and the traffic type, the
+    last is kept. Neither argument is changed.
     """
-    if usage is None:
-        return total
-    return UsageMetadata(
-        **{
-            name: _sum(getattr(total, name), getattr(usage, name))
-            for name in UsageMetadata.__struct_fields__
-        }
-    )
+    return total if usage is None else _sum(total, usage)
 
 
-def _sum(before: Any, more: Any) -> Any:
-    if isinstance(before, list) and isinstance(more, list):
-        return _sum_details(before, more)
-    if isinstance(before, int) and isinstance(more, int):
-        return before + more
-    return before if more is None else more
+def _sum(total: Any, more: Any) -> Any:
+    """Add two structs of one type, field by field."""
+    fields = {name: (getattr(total, name), getattr(more, name)) for name in more.__struct_fields__}
+    return type(more)(**{name: _add(before, after) for name, (before, after) in fields.items()})
 
 
-def _sum_details(
-    before: list[ModalityTokenCount], more: list[ModalityTokenCount]
-) -> list[ModalityTokenCount]:
-    counts: dict[str | None, int | None] = {}
-    for one in [*before, *more]:
-        counts[one.modality] = _sum(counts.get(one.modality), one.token_count)
-    return [ModalityTokenCount(modality=name, token_count=count) for name, count in counts.items()]
+def _add(before: Any, after: Any) -> Any:
+    match before, after:
+        case _, None | []:
+            return before
+        case None | [], _:
+            return after
+        case list(), list():
+            return _by_modality([*before, *after])
+        case Wire(), Wire():
+            return _sum(before, after)
+        case int() | float(), int() | float():
+            return before + after
+    return after
+
+
+def _by_modality(counts: list[ModalityTokenCount]) -> list[ModalityTokenCount]:
+    sums: dict[str | None, int] = {}
+    for one in counts:
+        sums[one.modality] = sums.get(one.modality, 0) + (one.token_count or 0)
+    return [ModalityTokenCount(modality=name, token_count=sums[name]) for name in sums]

@@ -1,39 +1,53 @@
-"""Usage is summed field by field, per modality too."""
+"""Sums of usage."""
 
 from __future__ import annotations
 
 from cometgem.response.usage import add_usage
 from cometgem.types import ModalityTokenCount, UsageMetadata
+from cometgem.types.response import BillableUsage
 
 
-def test_counts_are_summed_and_a_count_that_neither_has_stays_none() -> None:
-    total = UsageMetadata()
-    assert add_usage(total, None) == total
-    one = UsageMetadata(prompt_token_count=5, thoughts_token_count=2)
-    other = UsageMetadata(prompt_token_count=7, cached_content_token_count=0)
-    total = add_usage(add_usage(add_usage(total, one), other), None)
-    assert total == UsageMetadata(
-        prompt_token_count=12, thoughts_token_count=2, cached_content_token_count=0
+def counts(**tokens: int) -> list[ModalityTokenCount]:
+    return [ModalityTokenCount(modality=name, token_count=count) for name, count in tokens.items()]
+
+
+def test_counts_are_summed_by_modality_and_the_last_tier_is_kept() -> None:
+    first = UsageMetadata(
+        prompt_token_count=5,
+        thoughts_token_count=2,
+        prompt_tokens_details=counts(TEXT=3, IMAGE=2),
+        service_tier="standard",
+        traffic_type="ON_DEMAND",
     )
-
-
-def test_the_last_tier_and_traffic_type_are_kept() -> None:
-    one = UsageMetadata(service_tier="flex", traffic_type="ON_DEMAND")
-    other = UsageMetadata(service_tier="standard")
-    assert add_usage(one, other) == UsageMetadata(service_tier="standard", traffic_type="ON_DEMAND")
-
-
-def details(**counts: int) -> list[ModalityTokenCount]:
-    return [ModalityTokenCount(modality=name, token_count=count) for name, count in counts.items()]
-
-
-def test_details_are_summed_by_modality() -> None:
-    one = UsageMetadata(prompt_tokens_details=details(TEXT=5, IMAGE=258))
-    other = UsageMetadata(
-        prompt_tokens_details=details(AUDIO=3, TEXT=7), candidates_tokens_details=details(TEXT=1)
+    second = UsageMetadata(
+        prompt_token_count=7,
+        candidates_token_count=1,
+        prompt_tokens_details=counts(IMAGE=4, AUDIO=1),
+        candidates_tokens_details=counts(TEXT=1),
+        service_tier="priority",
     )
-    assert add_usage(one, other) == UsageMetadata(
-        prompt_tokens_details=details(TEXT=12, IMAGE=258, AUDIO=3),
-        candidates_tokens_details=details(TEXT=1),
+    before = (first.to_dict(), second.to_dict())
+    assert add_usage(first, second) == UsageMetadata(
+        prompt_token_count=12,
+        candidates_token_count=1,
+        thoughts_token_count=2,
+        prompt_tokens_details=counts(TEXT=3, IMAGE=6, AUDIO=1),
+        candidates_tokens_details=counts(TEXT=1),
+        service_tier="priority",
+        traffic_type="ON_DEMAND",
     )
-    assert one.prompt_tokens_details == details(TEXT=5, IMAGE=258)
+    assert (first.to_dict(), second.to_dict()) == before
+
+
+def test_nothing_changes_nothing() -> None:
+    usage = UsageMetadata(prompt_token_count=5, cached_content_token_count=0)
+    assert add_usage(usage, None) == usage
+    assert add_usage(usage, UsageMetadata()) == usage
+    assert add_usage(UsageMetadata(), usage) == usage
+
+
+def test_other_units_are_summed_too() -> None:
+    one = UsageMetadata(billable_prompt_usage=BillableUsage(text_count=5, image_count=1))
+    two = UsageMetadata(billable_prompt_usage=BillableUsage(text_count=6))
+    both = BillableUsage(text_count=11, image_count=1)
+    assert add_usage(one, two) == UsageMetadata(billable_prompt_usage=both)
