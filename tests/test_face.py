@@ -34,6 +34,7 @@ OWN_JSON = {
     "cometgem.client.Client.load_chat": {"return"},
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
+    "cometgem.request.functions.FunctionTool.from_schema": {"parameters"},
     "cometgem.request.functions.FunctionTool.parse": {"return"},
     "cometgem.options.GenerateOptions": {"extra_body"},
     "cometgem.testing.reply.Reply.call": {"args"},

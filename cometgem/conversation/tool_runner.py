@@ -18,6 +18,7 @@ from cometgem.conversation.verdicts import REFUSED, Approve, Pause, Refuse, Tool
 from cometgem.errors import ConfigurationError, ToolCallError, ToolError, ToolTimeoutError
 from cometgem.request.arguments import shown
 from cometgem.request.functions import FunctionTool
+from cometgem.request.media import encode_images, has_images
 from cometgem.request.tool_context import ToolContext
 from cometgem.types.content import FunctionResponse
 from cometgem.types.nesting import deep_copy
@@ -212,6 +213,8 @@ class ToolRunner:
             try:
                 assert tool.function is not None  # noqa: S101  _allow has checked it
                 result = await call_function(self.threads, partial(tool.function, **arguments))
+                if has_images(result):
+                    result = await call_function(self.threads, encode_images, result)
                 await _let_cancellation_arrive(scope, time)
             except (Pause, ToolFailed):
                 raise

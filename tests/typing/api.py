@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
 
 from cometgem import (
@@ -47,6 +47,7 @@ from cometgem import (
     Tool,
     ToolCallError,
     ToolConfig,
+    ToolContext,
     ToolError,
     ToolFailed,
     ToolLike,
@@ -265,6 +266,24 @@ async def get_weather(city: str, days: int = 1) -> dict[str, float]:
 
 def get_time(zone: str) -> str:
     raise NotImplementedError(zone)
+
+
+def get_rows(query: str, context: ToolContext) -> list[str | Blob]:
+    assert_type(context.call, FunctionCall)
+    assert_type(context.call_id, str | None)
+    assert_type(context.round, int)
+    assert_type(context.history, Sequence[Content])
+    raise NotImplementedError(query)
+
+
+def schema_tools(schema: dict[str, Any]) -> list[FunctionTool]:
+    tool = FunctionTool.from_schema("rows", "Find rows.", schema, get_rows)
+    assert_type(tool, FunctionTool)
+    assert_type(tool.function, Callable[..., object] | None)
+    assert_type(tool.context_parameter, str | None)
+    waiting = FunctionTool.from_schema("approve", None, None)
+    whole = FunctionTool.from_schema("all", None, schema, get_rows, unpack=False, timeout=5)
+    return [tool, waiting, whole, FunctionTool(get_rows), FunctionTool(None, name="ask")]
 
 
 async def tools(client: Client, call: FunctionCall) -> None:
