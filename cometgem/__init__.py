@@ -22,6 +22,7 @@ from cometgem.errors import (
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -63,6 +64,7 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.version import __version__
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -83,6 +86,7 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
     "ConversationState",

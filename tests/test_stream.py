@@ -399,7 +399,8 @@ async def test_a_large_request_is_released_with_the_first_chunk(
     fake_server.add(Reply.text("a", "b").then_stall())
     tracemalloc.start()
     try:
-        async with client.stream_generate_content(MODEL, "x" * 4_000_000) as stream:
+        asked = client.stream_generate_content(MODEL, "x" * 4_000_000, continuation="off")
+        async with asked as stream:
             assert held() > 4_000_000  # it may have to be sent again
             await anext(stream)
             assert held() < 1_000_000

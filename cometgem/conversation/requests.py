@@ -141,6 +141,8 @@ class Requests:
         """
         call: GenerateOptions = {**self._call}
         runner = self.runner
+        if asked.number > 1:  # only the first round goes on from a given checkpoint
+            call["continuation"] = "off" if call.get("continuation") == "off" else None
         if asked.tool_config is not None or "tool_config" in call:
             call["tool_config"] = asked.tool_config
         if asked.tools is not None:

@@ -4,7 +4,7 @@ Fields are in the order in which servers write them, since msgspec looks for eac
 one before.
 """
 
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from msgspec import field
 
@@ -16,6 +16,11 @@ from cometgem.types.grounding import (
     UrlContextMetadata,
 )
 from cometgem.types.wire import Wire
+
+USAGES = "usages"
+"""The attribute, outside the fields of a response, that holds the usage of each hop."""
+
+_R = TypeVar("_R", bound="GenerateContentResponse")
 
 
 class SafetyRating(Wire, kw_only=True):
@@ -130,7 +135,7 @@ class ModelStatus(Wire, kw_only=True):
     retirement_time: str | None = None
 
 
-# dict=True gives `raw` a place outside the fields; msgspec requires gc=True with it.
+# dict=True gives `raw` and `usages` a place outside the fields; msgspec requires gc=True with it.
 class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     """A complete response, one chunk of a stream, or the merged chunks of a stream.
 
@@ -159,6 +164,25 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         """
         raw: bytes = self.__dict__.get("raw", b"")
         return raw
+
+    @property
+    def usage_metadata_per_hop(self) -> list[UsageMetadata]:
+        """The usage of each hop (request) of a long answer; `usage_metadata` is their sum.
+
+        One entry for a response of a single request, none if it has no usage. Never sent.
+        """
+        if (usages := self.__dict__.get(USAGES)) is not None:
+            return list(usages)
+        return [] if self.usage_metadata is None else [self.usage_metadata]
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, without `raw`."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _rebuild(type(self), fields, self.__dict__.get(USAGES))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _rebuild, (type(self), fields, self.__dict__.get(USAGES))
 
     @property
     def _first(self) -> Candidate | None:
@@ -225,3 +249,10 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         if content and content.role:
             return content
         return Content(role="model", parts=content.parts if content else [])
+
+
+def _rebuild(cls: type[_R], fields: dict[str, Any], usages: list[UsageMetadata] | None) -> _R:
+    response = cls(**fields)
+    if usages is not None:
+        response.__dict__[USAGES] = usages
+    return response
