@@ -65,7 +65,7 @@ def _has_unknown(struct: msgspec.Struct) -> bool:
             continue
         if name == _FIELD:
             return True
-        if type(item) is list:
+        if type(item) in (list, tuple):
             for one in item:
                 if _has_unknown(one):
                     return True
@@ -75,7 +75,7 @@ def _has_unknown(struct: msgspec.Struct) -> bool:
 
 
 @cache
-def _ways(struct: type[object]) -> list[str]:
+def _ways(struct: type[Any]) -> list[str]:
     """Return the names of the fields that are or lead to unknown keys."""
     if not issubclass(struct, msgspec.Struct):
         return []

@@ -45,6 +45,7 @@ CONTENT_WIRE = {"role": "model", "parts": [{"text": "a"}, HOLOGRAM, SIGNED_WIRE]
         (CONTENT, CONTENT_WIRE),
         ([CONTENT, "a"], [CONTENT_WIRE, "a"]),
         ((1, NEWER), [1, HOLOGRAM]),
+        (Content(parts=(NEWER, Part(text="a"))), {"parts": [HOLOGRAM, {"text": "a"}]}),  # type: ignore[arg-type]
         ({"contents": [CONTENT], "n": 1}, {"contents": [CONTENT_WIRE], "n": 1}),
         (GenerateContentRequest(contents=[CONTENT]), {"contents": [CONTENT_WIRE]}),
         (
@@ -60,7 +61,7 @@ CONTENT_WIRE = {"role": "model", "parts": [{"text": "a"}, HOLOGRAM, SIGNED_WIRE]
             {"groundingAttributions": [{"content": CONTENT_WIRE}]},
         ),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_they_are_written_where_they_were(value: Any, wire: Any) -> None:
     before = copy.deepcopy(value)
