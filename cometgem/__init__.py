@@ -5,9 +5,13 @@ exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client
+from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
+from cometgem.conversation.progress import ConversationState
+from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
@@ -28,12 +32,10 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
@@ -69,6 +71,8 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Answers",
+    "Approve",
     "AuthenticationError",
     "BadRequestError",
     "Blob",
@@ -85,6 +89,7 @@ __all__ = [
     "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
+    "ConversationState",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
@@ -99,10 +104,13 @@ __all__ = [
     "GenerationConfig",
     "NotFoundError",
     "Part",
+    "Pause",
     "PermissionDeniedError",
     "RateLimitError",
+    "Refuse",
     "ResponseDecodeError",
     "RetryPolicy",
+    "Round",
     "SafetySetting",
     "Schema",
     "ServerError",
@@ -114,14 +122,13 @@ __all__ = [
     "Timeouts",
     "TooManyRoundsError",
     "Tool",
-    "ToolArgumentsError",
+    "ToolCallError",
     "ToolConfig",
     "ToolContext",
     "ToolError",
+    "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
-    "UnfinishedCallError",
-    "UnknownToolError",
     "UsageMetadata",
     "__version__",
     "strip_signatures",

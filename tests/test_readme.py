@@ -52,6 +52,11 @@ COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
+    "chat.resume": [
+        Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
+        Reply.text("Ada has the money."),
+    ],
+    "stop_after": [Reply.call("final_answer", {"text": "Ice and dust."})],
     "run_tools": [CALL, Reply.text("Take one.")],
     "tool.parse": [CALL, Reply.text("Take one.")],
     "client.chat": [
@@ -62,6 +67,8 @@ SCRIPTS = {
     "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
+    "chat.resume": "Ada has the money.\n",
+    "stop_after": "",
     "poem": README.split("```text\n")[1].split("```")[0],
     "responseModalities": "image/png 4 bytes\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\n"
@@ -330,6 +337,31 @@ def test_the_example_with_tools_runs(
     assert set(part["functionResponse"]["response"]) == {"result"}
 
 
+@pytest.mark.parametrize(
+    ("verdict", "response"),
+    [("yes", {"result": "paid 5 euros to Ada"}), ("no", {"error": "the owner refused"})],
+)
+def test_the_example_with_an_approval_runs(  # noqa: PLR0913, PLR0917
+    fake_server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    verdict: str,
+    response: dict[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake_server.add(Reply.call("pay", {"to": "Ada", "euros": 5}), Reply.text("Done."))
+    for arguments, shown in (
+        (["ask", "Pay Ada 5 euros."], "waits: pay {'to': 'Ada', 'euros': 5}\n\n"),
+        ([verdict], "Done.\n"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["approval.py", *arguments])
+        runpy.run_path(str(ROOT / "examples/approval.py"), run_name="__main__")
+        assert capsys.readouterr().out == shown
+    (part,) = fake_server.requests[1].body["contents"][-1]["parts"]
+    assert part["functionResponse"]["response"] == response
+
+
 def test_the_example_with_a_long_answer_goes_on_where_it_ended(
     fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -407,4 +439,4 @@ def test_the_named_types_exist() -> None:
 def test_the_named_errors_exist() -> None:
     page = README + (ROOT / "docs/errors.md").read_text("utf-8")
     named = set(re.findall(r"`(\w+Error|\w+Warning)`", page)) - {"ValueError", "TimeoutError"}
-    assert named == set(errors.__all__) - {"TimeoutPhase"}
+    assert named == set(errors.__all__) - {"TimeoutPhase", "ToolCallReason"}
