@@ -136,7 +136,7 @@ class ResponseMerger:
             return ""
         return f"a finishReason for candidate {min(cut)}"
 
-    def add(self, chunk: GenerateContentResponse) -> None:  # noqa: C901  one branch per field
+    def add(self, chunk: GenerateContentResponse) -> None:
         """Add the next chunk of the stream.
 
         Raises:
