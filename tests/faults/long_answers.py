@@ -89,7 +89,7 @@ LONG_ANSWERS = [
     ),
     Row(
         "the second hop begins the answer again",
-        (_hop("a", "one", promptTokenCount=8), _hop("a", "two", promptTokenCount=8)),
+        (_hop("a", "one", promptTokenCount=8), _hop("a", "two", promptTokenCount=8).then_stall()),
         operation="stream", requests=2, texts=("a",), connection="closed",
         ends=raises(ContinuationUnsupportedError, "the server began the answer again"),
     ),
