@@ -19,6 +19,7 @@ from cometgem.errors import ConfigurationError
 from cometgem.request.arguments import check_bool
 from cometgem.request.functions import FunctionTool, as_function_tools
 from cometgem.response.usage import add_usage
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.warn import no_warnings
@@ -88,6 +89,11 @@ class Chat(Generic[ItemT_co]):
         # What keep_partial() adds, and from which index of the history on.
         self._unfinished: tuple[int, list[Content]] = (0, [])
         check_conversation(model, self._tools, options)
+        if isinstance(options.get("continuation"), Checkpoint):
+            raise ConfigurationError(
+                "a checkpoint belongs to one answer, not to a chat; pass continuation= to"
+                " chat.send() or chat.stream()"
+            )
 
     def __repr__(self) -> str:
         return f"<Chat with {self.model}, turns={len(self.history)}>"

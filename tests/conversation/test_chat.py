@@ -13,6 +13,7 @@ from conversation.chatting import said, say, wire
 from cometgem import (
     BadRequestError,
     Chat,
+    Checkpoint,
     Client,
     CometGemError,
     CometGemWarning,
@@ -431,3 +432,15 @@ async def test_thinking_that_is_replaced_warns_when_the_chat_is_made(
     assert [warning.filename for warning in warned] == [__file__]
     (request,) = fake_server.requests
     assert request.body["generationConfig"] == {"thinkingConfig": {"thinkingLevel": "LOW"}}
+
+
+async def test_a_chat_refuses_the_checkpoint_of_one_answer(
+    client: Client, fake_server: FakeServer
+) -> None:
+    chat = client.chat(MODEL)
+    checkpoint = Checkpoint(token="dG9rZW4=")
+    with pytest.raises(ConfigurationError, match=r"pass continuation= to chat.send\(\)"):
+        client.chat(MODEL, continuation=checkpoint)
+    with pytest.raises(ConfigurationError, match=r"pass continuation= to chat.send\(\)"):
+        client.load_chat(chat.to_json(), continuation=checkpoint)
+    assert not fake_server.requests
