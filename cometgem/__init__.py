@@ -34,6 +34,7 @@ from cometgem.errors import (
     UnfinishedCallError,
     UnknownToolError,
 )
+from cometgem.files import part_from_file
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
@@ -59,17 +60,23 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.citations import CitationStyle
+from cometgem.types.media import Audio, Image
+from cometgem.types.sources import Source, Span
+from cometgem.types.usage import Usage
 from cometgem.version import __version__
 
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Audio",
     "AuthenticationError",
     "BadRequestError",
     "Blob",
     "Candidate",
     "Chat",
+    "CitationStyle",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -90,6 +97,7 @@ __all__ = [
     "GenerateContentStream",
     "GenerateOptions",
     "GenerationConfig",
+    "Image",
     "NotFoundError",
     "Part",
     "PermissionDeniedError",
@@ -99,6 +107,8 @@ __all__ = [
     "SafetySetting",
     "Schema",
     "ServerError",
+    "Source",
+    "Span",
     "StreamError",
     "StreamInterruptedError",
     "StreamTruncatedError",
@@ -114,6 +124,8 @@ __all__ = [
     "ToolTimeoutError",
     "UnfinishedCallError",
     "UnknownToolError",
+    "Usage",
     "UsageMetadata",
     "__version__",
+    "part_from_file",
 ]

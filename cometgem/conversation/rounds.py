@@ -25,7 +25,7 @@ from cometgem.errors import (
 )
 from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
-from cometgem.views import Heartbeat, TextStream
+from cometgem.views import Heartbeat, ImageStream, TextStream
 from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
@@ -197,6 +197,13 @@ class ConversationStream(Generic[ItemT_co]):
     def text_stream(self) -> TextStream:
         """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
         return TextStream(_Chunks(self))
+
+    def images(self) -> ImageStream:
+        """Return an async iterator of the images, each as soon as it has arrived.
+
+        Those in the model's thinking are left out.
+        """
+        return ImageStream(_Chunks(self))
 
     def heartbeat(self, seconds: float) -> Heartbeat[ItemT_co]:
         """Return an async iterator of the items that yields None after each silence.

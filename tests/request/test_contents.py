@@ -77,7 +77,9 @@ def test_newer_keys_of_a_system_instruction_pass() -> None:
     assert instruction_to_wire({"parts": [A], "newer": 0}) == {"parts": [A], "newer": 0}
 
 
-EXPECTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "
+EXPECTED = (
+    " must be a str, a Path, a Part, a Content, a dict in wire form, or a list of these, got "
+)
 
 
 @pytest.mark.parametrize(
