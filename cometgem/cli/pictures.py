@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cometgem.cli.files import path_of
 from cometgem.cli.sentences import UsageError
+from cometgem.types.mime import type_of_extension
 
 if TYPE_CHECKING:
     import argparse
@@ -78,4 +79,5 @@ class PictureFiles:
     def _numbered(self) -> Path:
         if self.count == 1:
             return self._path
-        return self._path.with_name(f"{self._path.stem}-{self.count}{self._path.suffix}")
+        suffix = self._path.suffix if type_of_extension(self._path.suffix) else ""
+        return self._path.with_name(f"{self._path.name.removesuffix(suffix)}-{self.count}{suffix}")

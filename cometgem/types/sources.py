@@ -32,12 +32,12 @@ of the prompt that was read, or a citation of what the model quotes from its tra
 
 _NOT_READ = {UrlRetrievalStatus.ERROR, UrlRetrievalStatus.PAYWALL, UrlRetrievalStatus.UNSAFE}
 
-# Searching the whole answer for a quoted segment is linear; as many searches as a hostile server
-# likes would not be. A real response has a few hundred segments at most.
-_MAX_SEARCHES = 1000
+# In bytes. Searching the whole answer for one quote is linear; for as many as a hostile server sends
+# it would not be. This is enough for a thousand quotes that are out of place in a megabyte.
+_MAX_SEARCHED = 1 << 30
 
-# Bytes that a segment may be before its place: seen are servers that count a character which was
-# stripped from the text.
+# Bytes by which offsets may be wrong: seen are servers that count a character which was stripped
+# from the text. Within them, the quote that is nearest counts.
 _DRIFT = 64
 
 
@@ -191,7 +191,7 @@ class _Answer:
             self._starts.append((at, run) if visible else None)
             at += len((part.text or "").encode("utf-8", "surrogatepass")) if visible else 0
             previous = visible
-        self._searches = 0
+        self._searchable = _MAX_SEARCHED
 
     def span_of(self, segment: Segment) -> Span | None:
         """Return where a segment is; None if it is not in the text.
@@ -222,9 +222,16 @@ class _Answer:
         return span if span.end > span.start else None
 
     def _search(self, quote: bytes, expected: int) -> int | None:
-        self._searches += 1
-        if self._searches > _MAX_SEARCHES:
-            return None
-        after = self._text.data.find(quote, max(expected - _DRIFT, 0))
-        place = after if after >= 0 else self._text.data.find(quote)
-        return place if place >= 0 else None
+        data = self._text.data
+        limit = expected + _DRIFT + len(quote)
+        at = nearest = data.find(quote, max(expected - _DRIFT, 0), limit)
+        while at >= 0:
+            if abs(at - expected) < abs(nearest - expected):
+                nearest = at
+            at = data.find(quote, at + 1, limit)
+        if nearest < 0 < self._searchable:
+            self._searchable -= len(data)
+            nearest = data.find(quote, max(expected, 0))
+            if nearest < 0:
+                nearest = data.find(quote)
+        return nearest if nearest >= 0 else None
