@@ -16,13 +16,13 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     Args:
         data: A PNG, JPEG, GIF, WebP or BMP file, or its beginning.
     """
-    size = None
+    size: tuple[int, int] | None = None
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-        size = _pair(data[16:24], "big")
+        size = _pair(data, 16, 4, "big")
     elif data.startswith(b"\xff\xd8"):
         size = _jpeg(data)
     elif data.startswith((b"GIF87a", b"GIF89a")):
-        size = _pair(data[6:10], "little")
+        size = _pair(data, 6, 2, "little")
     elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         size = _webp(data)
     elif data.startswith(b"BM") and len(data) >= 26:  # noqa: PLR2004  the header's end
@@ -33,9 +33,16 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     return size if size and min(size) > 0 else None
 
 
-def _pair(data: bytes, order: Literal["little", "big"]) -> tuple[int, int]:
-    half = len(data) // 2
-    return int.from_bytes(data[:half], order), int.from_bytes(data[half:], order)
+def _pair(
+    data: bytes, at: int, each: int, order: Literal["little", "big"]
+) -> tuple[int, int] | None:
+    if len(data) < at + 2 * each:
+        return None
+    middle = at + each
+    return (
+        int.from_bytes(data[at:middle], order),
+        int.from_bytes(data[middle : middle + each], order),
+    )
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:

@@ -32,8 +32,8 @@ of the prompt that was read, or a citation of what the model quotes from its tra
 
 _NOT_READ = {UrlRetrievalStatus.ERROR, UrlRetrievalStatus.PAYWALL, UrlRetrievalStatus.UNSAFE}
 
-# In bytes. Searching the whole answer for one quote is linear; for as many as a hostile server sends
-# it would not be. This is enough for a thousand quotes that are out of place in a megabyte.
+# In bytes. Searching the whole answer for one quote is linear; for as many as a hostile server
+# sends it would not be. This is enough for a thousand quotes out of place in a megabyte.
 _MAX_SEARCHED = 1 << 30
 
 # Bytes by which offsets may be wrong: seen are servers that count a character which was stripped

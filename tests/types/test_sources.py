@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -289,7 +290,7 @@ def answers(draw: st.DrawFn) -> tuple[list[JSON], str, list[Span]]:
     """A stream with a thought and a text in any pieces; then the supports of stretches of it."""
     text = draw(WORDS)
     cuts = sorted(draw(st.sets(st.integers(1, len(text)), max_size=5)) | {0, len(text)})
-    pieces = [text[one:other] for one, other in zip(cuts, cuts[1:], strict=False)]
+    pieces = [text[one:other] for one, other in pairwise(cuts)]
     pairs = draw(st.lists(st.tuples(*[st.integers(0, len(text))] * 2), max_size=5))
     spans = sorted({Span(*sorted(pair)) for pair in pairs if pair[0] != pair[1]})
     thought = draw(WORDS | st.none())
