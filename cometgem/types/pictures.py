@@ -1,7 +1,7 @@
 """Pictures of PIL as files. PIL is not imported: what has its methods is taken for its images."""
 
 from io import BytesIO
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 __all__ = ["PictureLike", "encode_picture"]
 
@@ -23,11 +23,11 @@ class PictureLike(Protocol):
         """The format of the file that it was opened from; None if it was made or changed."""
         ...
 
-    def convert(self, mode: str, /) -> Self:
+    def convert(self, mode: str, /) -> "PictureLike":
         """Return it in another mode."""
         ...
 
-    def save(self, file: Any, /, format: str, **options: Any) -> None:  # noqa: A002  PIL's name
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002  PIL's names
         """Write it to a file."""
 
 
