@@ -18,6 +18,7 @@ from cometgem.errors import (
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -60,6 +61,7 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.types.citations import CitationStyle
 from cometgem.types.media import Audio, Image
 from cometgem.types.sources import Source, Span
@@ -76,6 +78,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "CitationStyle",
     "Client",
     "ClosedError",
@@ -84,6 +87,7 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
     "ConversationStream",

@@ -29,7 +29,7 @@ FLOORS = (
     ("version", "types", "errors"),
     ("request", "response"),
     ("http",),
-    ("files", "options", "warn", "single", "views", "stream"),
+    ("files", "hops", "options", "warn", "single", "views", "stream"),
     ("conversation",),
     ("client",),
     ("testing",),
@@ -45,6 +45,7 @@ STRANGERS = {
     ("__init__", "cli"),
     # A fake server that shared the client's code would share its mistakes.
     ("testing", "http"),
+    ("testing", "hops"),
     ("testing", "options"),
     ("testing", "single"),
     ("testing", "stream"),

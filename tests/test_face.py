@@ -159,9 +159,11 @@ def test_both_operations_take_the_same_arguments() -> None:
 def test_generate_options() -> None:
     assert sorted(GenerateOptions.__optional_keys__) == [
         "cached_content",
+        "continuation",
         "extra_body",
         "generation_config",
         "headers",
+        "max_hops",
         "retry",
         "safety_settings",
         "system_instruction",

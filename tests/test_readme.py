@@ -305,6 +305,25 @@ def test_the_example_with_tools_runs(
     assert set(part["functionResponse"]["response"]) == {"result"}
 
 
+def test_the_example_with_a_long_answer_goes_on_where_it_ended(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_server.add(Reply.hops(["one ", "two "], ["three ", "four "], checkpoints=[2], cuts=[0, 3]))
+    monkeypatch.setattr(sys, "argv", ["long_answer.py", "out.md"])
+    for code, shown in (
+        (1, ""),  # cut before the first checkpoint
+        (1, ""),  # cut behind the checkpoint
+        (0, "19 characters in out.md\n"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / "examples/long_answer.py"), run_name="__main__")
+        assert caught.value.code == code
+        assert capsys.readouterr().out == shown
+        assert Path("out.md.checkpoint").exists() == (len(fake_server.requests) == 3)
+    assert Path("out.md").read_text("utf-8") == "one two three four "
+    assert len(fake_server.requests) == 4
+
+
 LINKED = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "benchmarks/README.md"))]
 
 

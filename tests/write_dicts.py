@@ -21,21 +21,40 @@ from msgspec.structs import fields
 
 from cometgem import types
 from cometgem.types import (
+    ApiSpec,
+    AuthType,
+    Behavior,
     Content,
+    DocumentContentLayer,
+    DynamicRetrievalMode,
+    Environment,
+    FeatureSelectionPreference,
     FunctionCallingMode,
     GenerationConfig,
+    HarmBlockMethod,
     HarmBlockThreshold,
     HarmCategory,
+    HttpElementLocation,
+    Language,
+    MediaProcessing,
     MediaResolutionLevel,
     Modality,
     Outcome,
+    PhishBlockThreshold,
+    ProminentPeople,
+    SafetyPolicy,
     SafetySetting,
+    Scheduling,
     SchemaType,
+    SpreadsheetContentLayer,
     ThinkingLevel,
     Tool,
     ToolConfig,
     ToolType,
+    TranscriptionMode,
+    VideoContentLayer,
 )
+from cometgem.types.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,17 +68,37 @@ ROOTS = (Content, GenerationConfig, SafetySetting, Tool, ToolConfig)
 
 # The structs declare these as str, so that a value newer than the library decodes.
 ENUMS: dict[tuple[str, str], type[StrEnum]] = {
+    ("ApiKeyConfig", "http_element_location"): HttpElementLocation,
+    ("AudioTranscriptionConfig", "mode"): TranscriptionMode,
+    ("AuthConfig", "auth_type"): AuthType,
     ("CodeExecutionResult", "outcome"): Outcome,
+    ("ComputerUse", "disabled_safety_policies"): SafetyPolicy,
+    ("ComputerUse", "environment"): Environment,
+    ("DocumentMetadata", "content_layers"): DocumentContentLayer,
+    ("DynamicRetrievalConfig", "mode"): DynamicRetrievalMode,
+    ("EnterpriseWebSearch", "blocking_confidence"): PhishBlockThreshold,
+    ("ExecutableCode", "language"): Language,
+    ("ExternalApi", "api_spec"): ApiSpec,
     ("FunctionCallingConfig", "mode"): FunctionCallingMode,
+    ("FunctionDeclaration", "behavior"): Behavior,
+    ("FunctionResponse", "scheduling"): Scheduling,
+    ("FunctionResponsePart", "media_processing"): MediaProcessing,
     ("GenerationConfig", "media_resolution"): MediaResolutionLevel,
     ("GenerationConfig", "response_modalities"): Modality,
+    ("GoogleSearch", "blocking_confidence"): PhishBlockThreshold,
+    ("ImageConfig", "prominent_people"): ProminentPeople,
     ("MediaResolution", "level"): MediaResolutionLevel,
+    ("ModelSelectionConfig", "feature_selection_preference"): FeatureSelectionPreference,
+    ("Part", "media_processing"): MediaProcessing,
     ("SafetySetting", "category"): HarmCategory,
+    ("SafetySetting", "method"): HarmBlockMethod,
     ("SafetySetting", "threshold"): HarmBlockThreshold,
     ("Schema", "type"): SchemaType,
+    ("SpreadsheetMetadata", "content_layers"): SpreadsheetContentLayer,
     ("ThinkingConfig", "thinking_level"): ThinkingLevel,
     ("ToolCall", "tool_type"): ToolType,
     ("ToolResponse", "tool_type"): ToolType,
+    ("VideoMetadata", "content_layers"): VideoContentLayer,
 }
 # The API's own examples write these in either case.
 BOTH_CASES = {SchemaType, ThinkingLevel}
@@ -160,6 +199,8 @@ def _typed_dict(struct: type[Struct]) -> str:
     if fields(struct):
         lines.append("")
     for field in fields(struct):
+        if field.encode_name == UNKNOWN:  # a dict has such keys itself
+            continue
         hint = _hint(hints[field.name], ENUMS.get((struct.__name__, field.name)))
         for key in dict.fromkeys((field.encode_name, field.name)):
             lines.append(f"{key}: {hint}")

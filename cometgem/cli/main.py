@@ -141,6 +141,14 @@ def _parser() -> Parser:
     serve.add_argument(
         "--port", type=port, default=0, help="the port to listen on (default: any free port)"
     )
+    serve.add_argument(
+        "--strict", action="store_true", help="refuse everything that the API refuses"
+    )
+    serve.add_argument(
+        "--gateway",
+        choices=["new-api"],
+        help="drop from requests what this gateway drops (new-api)",
+    )
     for one in (demo, serve):
         one.add_argument("--replay", metavar="FILE", help="answer with this recorded response body")
     return parser
@@ -282,4 +290,4 @@ def _generate(terminal: Terminal, args: argparse.Namespace) -> int:
 def _serve(terminal: Terminal, args: argparse.Namespace) -> int:
     from cometgem.cli.serve import run_serve  # noqa: PLC0415
 
-    return run_serve(terminal, args.port, args.replay)
+    return run_serve(terminal, args.port, args.replay, strict=args.strict, gateway=args.gateway)

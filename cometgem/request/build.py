@@ -28,7 +28,7 @@ from cometgem.request.thinking import (
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import ToolConfig
-from cometgem.types.wire import encode
+from cometgem.types.wire import encode, to_builtins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ def _merge(body: Any, extra: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return _convert(msgspec.to_builtins, value) if isinstance(value, msgspec.Struct) else value
+    return _convert(to_builtins, value) if isinstance(value, msgspec.Struct) else value
 
 
 def _convert(convert: Callable[[Any], _T], value: Any) -> _T:

@@ -16,60 +16,125 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from cometgem.types.content import (
+    AudioMetadata,
     Blob,
     CodeExecutionResult,
+    DocumentMetadata,
     ExecutableCode,
     FileData,
     FunctionCall,
     FunctionResponse,
     FunctionResponseBlob,
+    FunctionResponseFileData,
     FunctionResponsePart,
     MediaResolution,
     Part,
     PartialArg,
+    SpeechMetadata,
+    SpreadsheetMetadata,
     ToolCall,
     ToolResponse,
+    Transcription,
     VideoMetadata,
+    WordInfo,
 )
 from cometgem.types.enums import (
+    ApiSpec,
+    AuthType,
+    Behavior,
+    DocumentContentLayer,
+    DynamicRetrievalMode,
+    Environment,
+    FeatureSelectionPreference,
     FunctionCallingMode,
+    HarmBlockMethod,
     HarmBlockThreshold,
     HarmCategory,
+    HttpElementLocation,
+    Language,
+    MediaProcessing,
     MediaResolutionLevel,
     Modality,
     Outcome,
+    PhishBlockThreshold,
+    ProminentPeople,
+    SafetyPolicy,
+    Scheduling,
     SchemaType,
+    SpreadsheetContentLayer,
     ThinkingLevel,
     ToolType,
+    TranscriptionMode,
+    VideoContentLayer,
 )
 from cometgem.types.generation import (
     AudioResponseFormat,
+    AudioTranscriptionConfig,
+    AutoRoutingMode,
     ImageConfig,
+    ImageOutputOptions,
     ImageResponseFormat,
+    LanguageAuto,
+    LanguageHints,
+    ManualRoutingMode,
+    ModelSelectionConfig,
     MultiSpeakerVoiceConfig,
     PrebuiltVoiceConfig,
+    ReplicatedVoiceConfig,
     ResponseFormatConfig,
+    RoutingConfig,
     SpeakerVoiceConfig,
     SpeechConfig,
     TextResponseFormat,
     ThinkingConfig,
     TranslationConfig,
     VoiceConfig,
+    VoiceConsentSignature,
+)
+from cometgem.types.retrieval import (
+    ApiAuth,
+    ApiAuthKeyConfig,
+    ApiKeyConfig,
+    AuthConfig,
+    DataStoreSpec,
+    ElasticSearchParams,
+    ExternalApi,
+    HttpBasicAuthConfig,
+    HybridSearch,
+    LlmRanker,
+    OauthConfig,
+    OidcConfig,
+    RagFilter,
+    RagRanking,
+    RagResource,
+    RagRetrievalConfig,
+    RankService,
+    Retrieval,
+    ServiceAccountConfig,
+    SimpleSearchParams,
+    VertexAISearch,
+    VertexRagStore,
 )
 from cometgem.types.tools import (
     CodeExecution,
     ComputerUse,
     DynamicRetrievalConfig,
+    EnterpriseWebSearch,
+    ExaAiSearch,
     FileSearch,
     FunctionCallingConfig,
     FunctionDeclaration,
     GoogleMaps,
+    GoogleMapsGroundingTypes,
+    GoogleMapsPlaces,
+    GoogleMapsRouting,
     GoogleSearch,
     GoogleSearchRetrieval,
     ImageSearch,
     Interval,
     LatLng,
     McpServer,
+    ParallelAiSearch,
     RetrievalConfig,
     Schema,
     SearchTypes,
@@ -79,14 +144,34 @@ from cometgem.types.tools import (
 )
 
 __all__ = [
+    "ApiAuthDict",
+    "ApiAuthKeyConfigDict",
+    "ApiKeyConfigDict",
+    "ApiSpecLike",
+    "AudioMetadataDict",
     "AudioResponseFormatDict",
+    "AudioTranscriptionConfigDict",
+    "AuthConfigDict",
+    "AuthTypeLike",
+    "AutoRoutingModeDict",
+    "BehaviorLike",
     "BlobDict",
     "CodeExecutionDict",
     "CodeExecutionResultDict",
     "ComputerUseDict",
     "ContentDict",
+    "DataStoreSpecDict",
+    "DocumentContentLayerLike",
+    "DocumentMetadataDict",
     "DynamicRetrievalConfigDict",
+    "DynamicRetrievalModeLike",
+    "ElasticSearchParamsDict",
+    "EnterpriseWebSearchDict",
+    "EnvironmentLike",
+    "ExaAiSearchDict",
     "ExecutableCodeDict",
+    "ExternalApiDict",
+    "FeatureSelectionPreferenceLike",
     "FileDataDict",
     "FileSearchDict",
     "FunctionCallDict",
@@ -95,35 +180,71 @@ __all__ = [
     "FunctionDeclarationDict",
     "FunctionResponseBlobDict",
     "FunctionResponseDict",
+    "FunctionResponseFileDataDict",
     "FunctionResponsePartDict",
     "GenerationConfigDict",
     "GoogleMapsDict",
+    "GoogleMapsGroundingTypesDict",
+    "GoogleMapsPlacesDict",
+    "GoogleMapsRoutingDict",
     "GoogleSearchDict",
     "GoogleSearchRetrievalDict",
+    "HarmBlockMethodLike",
     "HarmBlockThresholdLike",
     "HarmCategoryLike",
+    "HttpBasicAuthConfigDict",
+    "HttpElementLocationLike",
+    "HybridSearchDict",
     "ImageConfigDict",
+    "ImageOutputOptionsDict",
     "ImageResponseFormatDict",
     "ImageSearchDict",
     "IntervalDict",
+    "LanguageAutoDict",
+    "LanguageHintsDict",
+    "LanguageLike",
     "LatLngDict",
+    "LlmRankerDict",
+    "ManualRoutingModeDict",
     "McpServerDict",
+    "MediaProcessingLike",
     "MediaResolutionDict",
     "MediaResolutionLevelLike",
     "ModalityLike",
+    "ModelSelectionConfigDict",
     "MultiSpeakerVoiceConfigDict",
+    "OauthConfigDict",
+    "OidcConfigDict",
     "OutcomeLike",
+    "ParallelAiSearchDict",
     "PartDict",
     "PartialArgDict",
+    "PhishBlockThresholdLike",
     "PrebuiltVoiceConfigDict",
+    "ProminentPeopleLike",
+    "RagFilterDict",
+    "RagRankingDict",
+    "RagResourceDict",
+    "RagRetrievalConfigDict",
+    "RankServiceDict",
+    "ReplicatedVoiceConfigDict",
     "ResponseFormatConfigDict",
     "RetrievalConfigDict",
+    "RetrievalDict",
+    "RoutingConfigDict",
+    "SafetyPolicyLike",
     "SafetySettingDict",
+    "SchedulingLike",
     "SchemaDict",
     "SchemaTypeLike",
     "SearchTypesDict",
+    "ServiceAccountConfigDict",
+    "SimpleSearchParamsDict",
     "SpeakerVoiceConfigDict",
     "SpeechConfigDict",
+    "SpeechMetadataDict",
+    "SpreadsheetContentLayerLike",
+    "SpreadsheetMetadataDict",
     "StreamableHttpTransportDict",
     "TextResponseFormatDict",
     "ThinkingConfigDict",
@@ -133,12 +254,57 @@ __all__ = [
     "ToolDict",
     "ToolResponseDict",
     "ToolTypeLike",
+    "TranscriptionDict",
+    "TranscriptionModeLike",
     "TranslationConfigDict",
     "UrlContextDict",
+    "VertexAISearchDict",
+    "VertexRagStoreDict",
+    "VideoContentLayerLike",
     "VideoMetadataDict",
     "VoiceConfigDict",
+    "VoiceConsentSignatureDict",
     "WebSearchDict",
+    "WordInfoDict",
 ]
+
+ApiSpecLike: TypeAlias = ApiSpec | Literal["SIMPLE_SEARCH", "ELASTIC_SEARCH"]
+
+AuthTypeLike: TypeAlias = (
+    AuthType
+    | Literal[
+        "NO_AUTH",
+        "API_KEY_AUTH",
+        "HTTP_BASIC_AUTH",
+        "GOOGLE_SERVICE_ACCOUNT_AUTH",
+        "OAUTH",
+        "OIDC_AUTH",
+    ]
+)
+
+BehaviorLike: TypeAlias = Behavior | Literal["BLOCKING", "NON_BLOCKING"]
+
+DocumentContentLayerLike: TypeAlias = DocumentContentLayer | Literal["PAGE_IMAGE", "PAGE_TEXT"]
+
+DynamicRetrievalModeLike: TypeAlias = DynamicRetrievalMode | Literal["MODE_DYNAMIC"]
+
+EnvironmentLike: TypeAlias = (
+    Environment
+    | Literal[
+        "ENVIRONMENT_BROWSER",
+        "ENVIRONMENT_MOBILE",
+        "ENVIRONMENT_DESKTOP",
+    ]
+)
+
+FeatureSelectionPreferenceLike: TypeAlias = (
+    FeatureSelectionPreference
+    | Literal[
+        "PRIORITIZE_QUALITY",
+        "BALANCED",
+        "PRIORITIZE_COST",
+    ]
+)
 
 FunctionCallingModeLike: TypeAlias = (
     FunctionCallingMode
@@ -149,6 +315,8 @@ FunctionCallingModeLike: TypeAlias = (
         "VALIDATED",
     ]
 )
+
+HarmBlockMethodLike: TypeAlias = HarmBlockMethod | Literal["SEVERITY", "PROBABILITY"]
 
 HarmBlockThresholdLike: TypeAlias = (
     HarmBlockThreshold
@@ -175,8 +343,28 @@ HarmCategoryLike: TypeAlias = (
         "HARM_CATEGORY_SEXUAL",
         "HARM_CATEGORY_MEDICAL",
         "HARM_CATEGORY_DANGEROUS",
+        "HARM_CATEGORY_JAILBREAK",
+        "HARM_CATEGORY_IMAGE_HATE",
+        "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT",
+        "HARM_CATEGORY_IMAGE_HARASSMENT",
+        "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT",
     ]
 )
+
+HttpElementLocationLike: TypeAlias = (
+    HttpElementLocation
+    | Literal[
+        "HTTP_IN_QUERY",
+        "HTTP_IN_HEADER",
+        "HTTP_IN_PATH",
+        "HTTP_IN_BODY",
+        "HTTP_IN_COOKIE",
+    ]
+)
+
+LanguageLike: TypeAlias = Language | Literal["PYTHON"]
+
+MediaProcessingLike: TypeAlias = MediaProcessing | Literal["STATIC", "AGENTIC"]
 
 MediaResolutionLevelLike: TypeAlias = (
     MediaResolutionLevel
@@ -199,6 +387,41 @@ OutcomeLike: TypeAlias = (
     ]
 )
 
+PhishBlockThresholdLike: TypeAlias = (
+    PhishBlockThreshold
+    | Literal[
+        "BLOCK_LOW_AND_ABOVE",
+        "BLOCK_MEDIUM_AND_ABOVE",
+        "BLOCK_HIGH_AND_ABOVE",
+        "BLOCK_HIGHER_AND_ABOVE",
+        "BLOCK_VERY_HIGH_AND_ABOVE",
+        "BLOCK_ONLY_EXTREMELY_HIGH",
+    ]
+)
+
+ProminentPeopleLike: TypeAlias = (
+    ProminentPeople
+    | Literal[
+        "ALLOW_PROMINENT_PEOPLE",
+        "BLOCK_PROMINENT_PEOPLE",
+    ]
+)
+
+SafetyPolicyLike: TypeAlias = (
+    SafetyPolicy
+    | Literal[
+        "FINANCIAL_TRANSACTIONS",
+        "SENSITIVE_DATA_MODIFICATION",
+        "COMMUNICATION_TOOL",
+        "ACCOUNT_CREATION",
+        "DATA_MODIFICATION",
+        "USER_CONSENT_MANAGEMENT",
+        "LEGAL_TERMS_AND_AGREEMENTS",
+    ]
+)
+
+SchedulingLike: TypeAlias = Scheduling | Literal["SILENT", "WHEN_IDLE", "INTERRUPT"]
+
 SchemaTypeLike: TypeAlias = (
     SchemaType
     | Literal[
@@ -219,6 +442,15 @@ SchemaTypeLike: TypeAlias = (
     ]
 )
 
+SpreadsheetContentLayerLike: TypeAlias = (
+    SpreadsheetContentLayer
+    | Literal[
+        "DATA",
+        "FORMULAS",
+        "VISUAL",
+    ]
+)
+
 ThinkingLevelLike: TypeAlias = (
     ThinkingLevel
     | Literal[
@@ -226,10 +458,12 @@ ThinkingLevelLike: TypeAlias = (
         "LOW",
         "MEDIUM",
         "HIGH",
+        "XHIGH",
         "minimal",
         "low",
         "medium",
         "high",
+        "xhigh",
     ]
 )
 
@@ -241,8 +475,13 @@ ToolTypeLike: TypeAlias = (
         "URL_CONTEXT",
         "GOOGLE_MAPS",
         "FILE_SEARCH",
+        "MEDIA_PROCESSING",
     ]
 )
+
+TranscriptionModeLike: TypeAlias = TranscriptionMode | Literal["VERBATIM", "SMART"]
+
+VideoContentLayerLike: TypeAlias = VideoContentLayer | Literal["FRAMES", "AUDIO", "TRANSCRIPT"]
 
 
 class BlobDict(TypedDict, total=False):
@@ -328,14 +567,116 @@ class FunctionResponseBlobDict(TypedDict, total=False):
     display_name: str | None
 
 
+class FunctionResponseFileDataDict(TypedDict, total=False):
+    """`FunctionResponseFileData` as a dict.
+
+    Media that a function returned, at a URL that the server can fetch.
+    """
+
+    fileUri: str
+    file_uri: str
+    mimeType: str | None
+    mime_type: str | None
+    displayName: str | None
+    display_name: str | None
+
+
+class VideoMetadataDict(TypedDict, total=False):
+    """`VideoMetadata` as a dict.
+
+    Which section of a video to use: offsets such as "3.5s"; `fps` in frames per second.
+    """
+
+    startOffset: str | None
+    start_offset: str | None
+    endOffset: str | None
+    end_offset: str | None
+    fps: float | None
+    contentLayers: Sequence[VideoContentLayerLike]
+    """`VideoContentLayer` values; defaults to all."""
+    content_layers: Sequence[VideoContentLayerLike]
+    """`VideoContentLayer` values; defaults to all."""
+
+
+class AudioMetadataDict(TypedDict, total=False):
+    """`AudioMetadata` as a dict.
+
+    Which section of a recording to use: offsets such as "3.5s".
+    """
+
+    startOffset: str | None
+    start_offset: str | None
+    endOffset: str | None
+    end_offset: str | None
+
+
+class DocumentMetadataDict(TypedDict, total=False):
+    """`DocumentMetadata` as a dict.
+
+    Which pages of a document to use.
+    """
+
+    startPage: int | None
+    start_page: int | None
+    endPage: int | None
+    end_page: int | None
+    contentLayers: Sequence[DocumentContentLayerLike]
+    """`DocumentContentLayer` values; defaults to all."""
+    content_layers: Sequence[DocumentContentLayerLike]
+    """`DocumentContentLayer` values; defaults to all."""
+
+
+class SpreadsheetMetadataDict(TypedDict, total=False):
+    """`SpreadsheetMetadata` as a dict.
+
+    Which cells of a spreadsheet to use: a range such as "A1:C9" of one sheet.
+    """
+
+    visibleCells: str | None
+    visible_cells: str | None
+    sheetIndex: int | None
+    sheet_index: int | None
+    contentLayers: Sequence[SpreadsheetContentLayerLike]
+    """`SpreadsheetContentLayer` values; defaults to all."""
+    content_layers: Sequence[SpreadsheetContentLayerLike]
+    """`SpreadsheetContentLayer` values; defaults to all."""
+
+
+class MediaResolutionDict(TypedDict, total=False):
+    """`MediaResolution` as a dict.
+
+    The resolution of one part's media: a `MediaResolutionLevel` or a number of tokens.
+    """
+
+    level: MediaResolutionLevelLike | None
+    numTokens: int | None
+    num_tokens: int | None
+
+
 class FunctionResponsePartDict(TypedDict, total=False):
     """`FunctionResponsePart` as a dict.
 
-    One piece of media in a function's response.
+    One piece of media in a function's response, inside it or at a URL; and how to read it.
     """
 
     inlineData: FunctionResponseBlob | FunctionResponseBlobDict | None
     inline_data: FunctionResponseBlob | FunctionResponseBlobDict | None
+    fileData: FunctionResponseFileData | FunctionResponseFileDataDict | None
+    file_data: FunctionResponseFileData | FunctionResponseFileDataDict | None
+    mediaProcessing: MediaProcessingLike | None
+    """A `MediaProcessing`."""
+    media_processing: MediaProcessingLike | None
+    """A `MediaProcessing`."""
+    mediaResolution: MediaResolution | MediaResolutionDict | None
+    media_resolution: MediaResolution | MediaResolutionDict | None
+    videoMetadata: VideoMetadata | VideoMetadataDict | None
+    video_metadata: VideoMetadata | VideoMetadataDict | None
+    audioMetadata: AudioMetadata | AudioMetadataDict | None
+    audio_metadata: AudioMetadata | AudioMetadataDict | None
+    documentMetadata: DocumentMetadata | DocumentMetadataDict | None
+    document_metadata: DocumentMetadata | DocumentMetadataDict | None
+    spreadsheetMetadata: SpreadsheetMetadata | SpreadsheetMetadataDict | None
+    spreadsheet_metadata: SpreadsheetMetadata | SpreadsheetMetadataDict | None
 
 
 class FunctionResponseDict(TypedDict, total=False):
@@ -350,8 +691,8 @@ class FunctionResponseDict(TypedDict, total=False):
     parts: Sequence[FunctionResponsePart | FunctionResponsePartDict]
     willContinue: bool | None
     will_continue: bool | None
-    scheduling: str | None
-    """SILENT, WHEN_IDLE or INTERRUPT; for NON_BLOCKING functions."""
+    scheduling: SchedulingLike | None
+    """A `Scheduling`; for NON_BLOCKING functions."""
 
 
 class ExecutableCodeDict(TypedDict, total=False):
@@ -361,7 +702,7 @@ class ExecutableCodeDict(TypedDict, total=False):
     """
 
     code: str
-    language: str
+    language: LanguageLike
     id: str | None
 
 
@@ -400,32 +741,55 @@ class ToolResponseDict(TypedDict, total=False):
     id: str | None
 
 
-class VideoMetadataDict(TypedDict, total=False):
-    """`VideoMetadata` as a dict.
+class WordInfoDict(TypedDict, total=False):
+    """`WordInfo` as a dict.
 
-    Which section of a video to use: offsets such as "3.5s"; `fps` in frames per second.
+    One spoken word and its offsets, such as "3.5s".
     """
 
+    word: str | None
     startOffset: str | None
     start_offset: str | None
     endOffset: str | None
     end_offset: str | None
-    fps: float | None
 
 
-class MediaResolutionDict(TypedDict, total=False):
-    """`MediaResolution` as a dict.
+class TranscriptionDict(TypedDict, total=False):
+    """`Transcription` as a dict.
 
-    The resolution of one part's media; `level` is a `MediaResolutionLevel`.
+    What was said, by whom, and from when to when; offsets such as "3.5s".
     """
 
-    level: MediaResolutionLevelLike | None
+    text: str | None
+    finished: bool | None
+    languageCode: str | None
+    language_code: str | None
+    speakerLabel: str | None
+    speaker_label: str | None
+    words: Sequence[WordInfo | WordInfoDict]
+    startOffset: str | None
+    start_offset: str | None
+    endOffset: str | None
+    end_offset: str | None
+
+
+class SpeechMetadataDict(TypedDict, total=False):
+    """`SpeechMetadata` as a dict.
+
+    How to speak a text: the speaker's name, and a style in words.
+    """
+
+    speaker: str | None
+    style: str | None
 
 
 class PartDict(TypedDict, total=False):
     """`Part` as a dict.
 
     One piece of a message, such as a text, an image or a function call, and its metadata.
+
+    A kind or a key of part that is newer than this library is kept in `unknown`, and is sent,
+    written and read as a key of the part itself.
     """
 
     text: str | None
@@ -457,6 +821,20 @@ class PartDict(TypedDict, total=False):
     media_resolution: MediaResolution | MediaResolutionDict | None
     partMetadata: Mapping[str, Any] | None
     part_metadata: Mapping[str, Any] | None
+    audioTranscription: Transcription | TranscriptionDict | None
+    audio_transcription: Transcription | TranscriptionDict | None
+    mediaProcessing: MediaProcessingLike | None
+    """A `MediaProcessing`."""
+    media_processing: MediaProcessingLike | None
+    """A `MediaProcessing`."""
+    speechMetadata: SpeechMetadata | SpeechMetadataDict | None
+    speech_metadata: SpeechMetadata | SpeechMetadataDict | None
+    audioMetadata: AudioMetadata | AudioMetadataDict | None
+    audio_metadata: AudioMetadata | AudioMetadataDict | None
+    documentMetadata: DocumentMetadata | DocumentMetadataDict | None
+    document_metadata: DocumentMetadata | DocumentMetadataDict | None
+    spreadsheetMetadata: SpreadsheetMetadata | SpreadsheetMetadataDict | None
+    spreadsheet_metadata: SpreadsheetMetadata | SpreadsheetMetadataDict | None
 
 
 class ContentDict(TypedDict, total=False):
@@ -489,16 +867,69 @@ class ThinkingConfigDict(TypedDict, total=False):
     thinking_level: ThinkingLevelLike | None
 
 
+class ImageOutputOptionsDict(TypedDict, total=False):
+    """`ImageOutputOptions` as a dict.
+
+    The file format of generated images; the quality is that of JPEG, 0 to 100.
+    """
+
+    mimeType: str | None
+    mime_type: str | None
+    compressionQuality: int | None
+    compression_quality: int | None
+
+
 class ImageConfigDict(TypedDict, total=False):
     """`ImageConfig` as a dict.
 
     Aspect ratio ("16:9") and size ("512", "1K", "2K", "4K") of generated images.
+
+    The other fields are for Vertex-backed channels.
     """
 
     aspectRatio: str | None
     aspect_ratio: str | None
     imageSize: str | None
     image_size: str | None
+    personGeneration: str | None
+    """ALLOW_ALL, ALLOW_ADULT or ALLOW_NONE."""
+    person_generation: str | None
+    """ALLOW_ALL, ALLOW_ADULT or ALLOW_NONE."""
+    prominentPeople: ProminentPeopleLike | None
+    """A `ProminentPeople`."""
+    prominent_people: ProminentPeopleLike | None
+    """A `ProminentPeople`."""
+    imageOutputOptions: ImageOutputOptions | ImageOutputOptionsDict | None
+    image_output_options: ImageOutputOptions | ImageOutputOptionsDict | None
+    outputMimeType: str | None
+    output_mime_type: str | None
+    outputCompressionQuality: int | None
+    output_compression_quality: int | None
+
+
+class VoiceConsentSignatureDict(TypedDict, total=False):
+    """`VoiceConsentSignature` as a dict.
+
+    The proof, issued by the API, that a speaker agreed to the use of their voice.
+    """
+
+    signature: str | None
+
+
+class ReplicatedVoiceConfigDict(TypedDict, total=False):
+    """`ReplicatedVoiceConfig` as a dict.
+
+    A voice made from a recording, with the speaker's recorded or signed consent.
+    """
+
+    mimeType: str | None
+    mime_type: str | None
+    voiceSampleAudio: bytes | bytearray | memoryview | str | None
+    voice_sample_audio: bytes | bytearray | memoryview | str | None
+    consentAudio: bytes | bytearray | memoryview | str | None
+    consent_audio: bytes | bytearray | memoryview | str | None
+    voiceConsentSignature: VoiceConsentSignature | VoiceConsentSignatureDict | None
+    voice_consent_signature: VoiceConsentSignature | VoiceConsentSignatureDict | None
 
 
 class PrebuiltVoiceConfigDict(TypedDict, total=False):
@@ -514,11 +945,14 @@ class PrebuiltVoiceConfigDict(TypedDict, total=False):
 class VoiceConfigDict(TypedDict, total=False):
     """`VoiceConfig` as a dict.
 
-    The voice to speak with.
+    The voice to speak with: one of the three fields.
     """
 
     prebuiltVoiceConfig: PrebuiltVoiceConfig | PrebuiltVoiceConfigDict | None
     prebuilt_voice_config: PrebuiltVoiceConfig | PrebuiltVoiceConfigDict | None
+    replicatedVoiceConfig: ReplicatedVoiceConfig | ReplicatedVoiceConfigDict | None
+    replicated_voice_config: ReplicatedVoiceConfig | ReplicatedVoiceConfigDict | None
+    voice: str | None
 
 
 class SpeakerVoiceConfigDict(TypedDict, total=False):
@@ -622,6 +1056,93 @@ class ResponseFormatConfigDict(TypedDict, total=False):
     audio: AudioResponseFormat | AudioResponseFormatDict | None
 
 
+class LanguageAutoDict(TypedDict, total=False):
+    """`LanguageAuto` as a dict.
+
+    Lets the model recognise the language.
+    """
+
+
+class LanguageHintsDict(TypedDict, total=False):
+    """`LanguageHints` as a dict.
+
+    The languages that may be spoken, as BCP 47 codes.
+    """
+
+    languageCodes: list[str] | tuple[str, ...]
+    language_codes: list[str] | tuple[str, ...]
+
+
+class AudioTranscriptionConfigDict(TypedDict, total=False):
+    """`AudioTranscriptionConfig` as a dict.
+
+    How to transcribe speech: its languages, the words to expect, and the details wanted.
+    """
+
+    languageCodes: list[str] | tuple[str, ...]
+    language_codes: list[str] | tuple[str, ...]
+    languageAuto: LanguageAuto | LanguageAutoDict | None
+    language_auto: LanguageAuto | LanguageAutoDict | None
+    languageHints: LanguageHints | LanguageHintsDict | None
+    language_hints: LanguageHints | LanguageHintsDict | None
+    customVocabulary: list[str] | tuple[str, ...]
+    custom_vocabulary: list[str] | tuple[str, ...]
+    adaptationPhrases: list[str] | tuple[str, ...]
+    adaptation_phrases: list[str] | tuple[str, ...]
+    wordTimestamp: bool | None
+    word_timestamp: bool | None
+    diarization: bool | None
+    """True labels the speakers."""
+    mode: TranscriptionModeLike | None
+    """A `TranscriptionMode`."""
+    sourceText: str | None
+    source_text: str | None
+
+
+class AutoRoutingModeDict(TypedDict, total=False):
+    """`AutoRoutingMode` as a dict.
+
+    Lets the API choose the model: PRIORITIZE_QUALITY, BALANCED or PRIORITIZE_COST.
+    """
+
+    modelRoutingPreference: str | None
+    model_routing_preference: str | None
+
+
+class ManualRoutingModeDict(TypedDict, total=False):
+    """`ManualRoutingMode` as a dict.
+
+    Names the model.
+    """
+
+    modelName: str | None
+    model_name: str | None
+
+
+class RoutingConfigDict(TypedDict, total=False):
+    """`RoutingConfig` as a dict.
+
+    Which model answers, with Vertex-backed channels: one of the two fields.
+    """
+
+    autoMode: AutoRoutingMode | AutoRoutingModeDict | None
+    auto_mode: AutoRoutingMode | AutoRoutingModeDict | None
+    manualMode: ManualRoutingMode | ManualRoutingModeDict | None
+    manual_mode: ManualRoutingMode | ManualRoutingModeDict | None
+
+
+class ModelSelectionConfigDict(TypedDict, total=False):
+    """`ModelSelectionConfig` as a dict.
+
+    What matters in the choice of a model, with Vertex-backed channels.
+    """
+
+    featureSelectionPreference: FeatureSelectionPreferenceLike | None
+    """A `FeatureSelectionPreference`."""
+    feature_selection_preference: FeatureSelectionPreferenceLike | None
+    """A `FeatureSelectionPreference`."""
+
+
 class GenerationConfigDict(TypedDict, total=False):
     """`GenerationConfig` as a dict.
 
@@ -680,6 +1201,18 @@ class GenerationConfigDict(TypedDict, total=False):
     translation_config: TranslationConfig | TranslationConfigDict | None
     enableEnhancedCivicAnswers: bool | None
     enable_enhanced_civic_answers: bool | None
+    audioTimestamp: bool | None
+    """True refers to times in audio; for Vertex-backed channels."""
+    audio_timestamp: bool | None
+    """True refers to times in audio; for Vertex-backed channels."""
+    audioTranscriptionConfig: AudioTranscriptionConfig | AudioTranscriptionConfigDict | None
+    audio_transcription_config: AudioTranscriptionConfig | AudioTranscriptionConfigDict | None
+    routingConfig: RoutingConfig | RoutingConfigDict | None
+    routing_config: RoutingConfig | RoutingConfigDict | None
+    modelConfig: ModelSelectionConfig | ModelSelectionConfigDict | None
+    model_config: ModelSelectionConfig | ModelSelectionConfigDict | None
+    modelSelectionConfig: ModelSelectionConfig | ModelSelectionConfigDict | None
+    model_selection_config: ModelSelectionConfig | ModelSelectionConfigDict | None
 
 
 class SafetySettingDict(TypedDict, total=False):
@@ -690,6 +1223,299 @@ class SafetySettingDict(TypedDict, total=False):
 
     category: HarmCategoryLike
     threshold: HarmBlockThresholdLike
+    method: HarmBlockMethodLike | None
+    """A `HarmBlockMethod`; for Vertex-backed channels."""
+
+
+class ApiKeyConfigDict(TypedDict, total=False):
+    """`ApiKeyConfig` as a dict.
+
+    An API key: itself, or the name of a secret that holds it; and where it goes.
+    """
+
+    name: str | None
+    apiKeyString: str | None
+    api_key_string: str | None
+    apiKeySecret: str | None
+    api_key_secret: str | None
+    httpElementLocation: HttpElementLocationLike | None
+    """An `HttpElementLocation`."""
+    http_element_location: HttpElementLocationLike | None
+    """An `HttpElementLocation`."""
+
+
+class ServiceAccountConfigDict(TypedDict, total=False):
+    """`ServiceAccountConfig` as a dict.
+
+    A Google service account.
+    """
+
+    serviceAccount: str | None
+    service_account: str | None
+
+
+class HttpBasicAuthConfigDict(TypedDict, total=False):
+    """`HttpBasicAuthConfig` as a dict.
+
+    The name of a secret that holds a user name and a password.
+    """
+
+    credentialSecret: str | None
+    credential_secret: str | None
+
+
+class OauthConfigDict(TypedDict, total=False):
+    """`OauthConfig` as a dict.
+
+    An OAuth access token, or the service account that gets one.
+    """
+
+    accessToken: str | None
+    access_token: str | None
+    serviceAccount: str | None
+    service_account: str | None
+
+
+class OidcConfigDict(TypedDict, total=False):
+    """`OidcConfig` as a dict.
+
+    An OpenID Connect token, or the service account that gets one.
+    """
+
+    idToken: str | None
+    id_token: str | None
+    serviceAccount: str | None
+    service_account: str | None
+
+
+class AuthConfigDict(TypedDict, total=False):
+    """`AuthConfig` as a dict.
+
+    How to authenticate to a service that the API calls; `auth_type` is an `AuthType`.
+    """
+
+    authType: AuthTypeLike | None
+    auth_type: AuthTypeLike | None
+    apiKey: str | None
+    api_key: str | None
+    apiKeyConfig: ApiKeyConfig | ApiKeyConfigDict | None
+    api_key_config: ApiKeyConfig | ApiKeyConfigDict | None
+    googleServiceAccountConfig: ServiceAccountConfig | ServiceAccountConfigDict | None
+    google_service_account_config: ServiceAccountConfig | ServiceAccountConfigDict | None
+    httpBasicAuthConfig: HttpBasicAuthConfig | HttpBasicAuthConfigDict | None
+    http_basic_auth_config: HttpBasicAuthConfig | HttpBasicAuthConfigDict | None
+    oauthConfig: OauthConfig | OauthConfigDict | None
+    oauth_config: OauthConfig | OauthConfigDict | None
+    oidcConfig: OidcConfig | OidcConfigDict | None
+    oidc_config: OidcConfig | OidcConfigDict | None
+
+
+class ApiAuthKeyConfigDict(TypedDict, total=False):
+    """`ApiAuthKeyConfig` as a dict.
+
+    An API key: itself, or the version of a secret that holds it.
+    """
+
+    apiKeySecretVersion: str | None
+    api_key_secret_version: str | None
+    apiKeyString: str | None
+    api_key_string: str | None
+
+
+class ApiAuthDict(TypedDict, total=False):
+    """`ApiAuth` as a dict.
+
+    The former way to authenticate; newer requests use `AuthConfig`.
+    """
+
+    apiKeyConfig: ApiAuthKeyConfig | ApiAuthKeyConfigDict | None
+    api_key_config: ApiAuthKeyConfig | ApiAuthKeyConfigDict | None
+
+
+class ElasticSearchParamsDict(TypedDict, total=False):
+    """`ElasticSearchParams` as a dict.
+
+    An index of Elasticsearch, and the template of its queries.
+    """
+
+    index: str | None
+    numHits: int | None
+    num_hits: int | None
+    searchTemplate: str | None
+    search_template: str | None
+
+
+class SimpleSearchParamsDict(TypedDict, total=False):
+    """`SimpleSearchParams` as a dict.
+
+    A search API without parameters.
+    """
+
+
+class ExternalApiDict(TypedDict, total=False):
+    """`ExternalApi` as a dict.
+
+    A search API of the caller's own; `api_spec` is an `ApiSpec`.
+    """
+
+    endpoint: str | None
+    apiSpec: ApiSpecLike | None
+    api_spec: ApiSpecLike | None
+    apiAuth: ApiAuth | ApiAuthDict | None
+    api_auth: ApiAuth | ApiAuthDict | None
+    authConfig: AuthConfig | AuthConfigDict | None
+    auth_config: AuthConfig | AuthConfigDict | None
+    elasticSearchParams: ElasticSearchParams | ElasticSearchParamsDict | None
+    elastic_search_params: ElasticSearchParams | ElasticSearchParamsDict | None
+    simpleSearchParams: SimpleSearchParams | SimpleSearchParamsDict | None
+    simple_search_params: SimpleSearchParams | SimpleSearchParamsDict | None
+
+
+class DataStoreSpecDict(TypedDict, total=False):
+    """`DataStoreSpec` as a dict.
+
+    A data store of an engine, and a filter on it.
+    """
+
+    dataStore: str | None
+    data_store: str | None
+    filter: str | None
+
+
+class VertexAISearchDict(TypedDict, total=False):
+    """`VertexAISearch` as a dict.
+
+    A data store or an engine of Vertex AI Search.
+    """
+
+    datastore: str | None
+    engine: str | None
+    dataStoreSpecs: Sequence[DataStoreSpec | DataStoreSpecDict]
+    data_store_specs: Sequence[DataStoreSpec | DataStoreSpecDict]
+    filter: str | None
+    maxResults: int | None
+    max_results: int | None
+
+
+class RagResourceDict(TypedDict, total=False):
+    """`RagResource` as a dict.
+
+    A RAG corpus, and the files to search in it; empty searches all.
+    """
+
+    ragCorpus: str | None
+    rag_corpus: str | None
+    ragFileIds: list[str] | tuple[str, ...]
+    rag_file_ids: list[str] | tuple[str, ...]
+
+
+class RagFilterDict(TypedDict, total=False):
+    """`RagFilter` as a dict.
+
+    Which passages to use: by metadata, and by distance or by similarity.
+    """
+
+    metadataFilter: str | None
+    metadata_filter: str | None
+    vectorDistanceThreshold: float | None
+    vector_distance_threshold: float | None
+    vectorSimilarityThreshold: float | None
+    vector_similarity_threshold: float | None
+
+
+class HybridSearchDict(TypedDict, total=False):
+    """`HybridSearch` as a dict.
+
+    The weight of the dense vectors, 0 to 1; the rest is that of the sparse ones.
+    """
+
+    alpha: float | None
+
+
+class LlmRankerDict(TypedDict, total=False):
+    """`LlmRanker` as a dict.
+
+    The model that ranks the passages.
+    """
+
+    modelName: str | None
+    model_name: str | None
+
+
+class RankServiceDict(TypedDict, total=False):
+    """`RankService` as a dict.
+
+    The ranking service's model that ranks the passages.
+    """
+
+    modelName: str | None
+    model_name: str | None
+
+
+class RagRankingDict(TypedDict, total=False):
+    """`RagRanking` as a dict.
+
+    What ranks the passages: one of the two fields.
+    """
+
+    llmRanker: LlmRanker | LlmRankerDict | None
+    llm_ranker: LlmRanker | LlmRankerDict | None
+    rankService: RankService | RankServiceDict | None
+    rank_service: RankService | RankServiceDict | None
+
+
+class RagRetrievalConfigDict(TypedDict, total=False):
+    """`RagRetrievalConfig` as a dict.
+
+    How many passages to use, and which.
+    """
+
+    topK: int | None
+    top_k: int | None
+    filter: RagFilter | RagFilterDict | None
+    hybridSearch: HybridSearch | HybridSearchDict | None
+    hybrid_search: HybridSearch | HybridSearchDict | None
+    ranking: RagRanking | RagRankingDict | None
+
+
+class VertexRagStoreDict(TypedDict, total=False):
+    """`VertexRagStore` as a dict.
+
+    The RAG corpora to search.
+    """
+
+    ragResources: Sequence[RagResource | RagResourceDict]
+    rag_resources: Sequence[RagResource | RagResourceDict]
+    ragRetrievalConfig: RagRetrievalConfig | RagRetrievalConfigDict | None
+    rag_retrieval_config: RagRetrievalConfig | RagRetrievalConfigDict | None
+    storeContext: bool | None
+    store_context: bool | None
+    ragCorpora: list[str] | tuple[str, ...]
+    """Deprecated, like the two fields below: use `rag_resources` and `rag_retrieval_config`."""
+    rag_corpora: list[str] | tuple[str, ...]
+    """Deprecated, like the two fields below: use `rag_resources` and `rag_retrieval_config`."""
+    similarityTopK: int | None
+    similarity_top_k: int | None
+    vectorDistanceThreshold: float | None
+    vector_distance_threshold: float | None
+
+
+class RetrievalDict(TypedDict, total=False):
+    """`Retrieval` as a dict.
+
+    Lets the model search the caller's own data: one of the three sources.
+    """
+
+    vertexAiSearch: VertexAISearch | VertexAISearchDict | None
+    vertex_ai_search: VertexAISearch | VertexAISearchDict | None
+    vertexRagStore: VertexRagStore | VertexRagStoreDict | None
+    vertex_rag_store: VertexRagStore | VertexRagStoreDict | None
+    externalApi: ExternalApi | ExternalApiDict | None
+    external_api: ExternalApi | ExternalApiDict | None
+    disableAttribution: bool | None
+    """Deprecated."""
+    disable_attribution: bool | None
+    """Deprecated."""
 
 
 class SchemaDict(TypedDict, total=False):
@@ -732,6 +1558,14 @@ class SchemaDict(TypedDict, total=False):
     max_length: int | str | None
     pattern: str | None
     example: Any
+    additionalProperties: Any
+    """True, False or a schema; for Vertex-backed channels, like the fields below."""
+    additional_properties: Any
+    """True, False or a schema; for Vertex-backed channels, like the fields below."""
+    default: Any
+    ref: str | None
+    """A reference such as "#/defs/Node"."""
+    defs: Mapping[str, Schema | SchemaDict]
 
 
 class FunctionDeclarationDict(TypedDict, total=False):
@@ -739,7 +1573,8 @@ class FunctionDeclarationDict(TypedDict, total=False):
 
     A function of the caller that the model may ask to call.
 
-    Set `parameters` or `parameters_json_schema`, not both; likewise for the response.
+    Set `parameters` or `parameters_json_schema`, not both; likewise for the response. `behavior`
+    is a `Behavior`.
     """
 
     name: str
@@ -750,7 +1585,7 @@ class FunctionDeclarationDict(TypedDict, total=False):
     response: Schema | SchemaDict | None
     responseJsonSchema: Any
     response_json_schema: Any
-    behavior: str | None
+    behavior: BehaviorLike | None
 
 
 class CodeExecutionDict(TypedDict, total=False):
@@ -766,12 +1601,14 @@ class ComputerUseDict(TypedDict, total=False):
     Lets the model operate a screen through predefined functions.
     """
 
-    environment: str
-    """ENVIRONMENT_BROWSER, ENVIRONMENT_MOBILE or ENVIRONMENT_DESKTOP."""
+    environment: EnvironmentLike
+    """An `Environment`."""
     excludedPredefinedFunctions: list[str] | tuple[str, ...]
     excluded_predefined_functions: list[str] | tuple[str, ...]
-    disabledSafetyPolicies: list[str] | tuple[str, ...]
-    disabled_safety_policies: list[str] | tuple[str, ...]
+    disabledSafetyPolicies: Sequence[SafetyPolicyLike]
+    """`SafetyPolicy` values."""
+    disabled_safety_policies: Sequence[SafetyPolicyLike]
+    """`SafetyPolicy` values."""
     enablePromptInjectionDetection: bool | None
     enable_prompt_injection_detection: bool | None
 
@@ -790,14 +1627,42 @@ class FileSearchDict(TypedDict, total=False):
     top_k: int | None
 
 
+class GoogleMapsPlacesDict(TypedDict, total=False):
+    """`GoogleMapsPlaces` as a dict.
+
+    Look up places.
+    """
+
+
+class GoogleMapsRoutingDict(TypedDict, total=False):
+    """`GoogleMapsRouting` as a dict.
+
+    Look up routes.
+    """
+
+
+class GoogleMapsGroundingTypesDict(TypedDict, total=False):
+    """`GoogleMapsGroundingTypes` as a dict.
+
+    What to look up; set a field to an empty struct to enable it.
+    """
+
+    places: GoogleMapsPlaces | GoogleMapsPlacesDict | None
+    routing: GoogleMapsRouting | GoogleMapsRoutingDict | None
+
+
 class GoogleMapsDict(TypedDict, total=False):
     """`GoogleMaps` as a dict.
 
-    Lets the model look up places.
+    Lets the model look up places; the last two fields are for Vertex-backed channels.
     """
 
     enableWidget: bool | None
     enable_widget: bool | None
+    authConfig: AuthConfig | AuthConfigDict | None
+    auth_config: AuthConfig | AuthConfigDict | None
+    groundingTypes: GoogleMapsGroundingTypes | GoogleMapsGroundingTypesDict | None
+    grounding_types: GoogleMapsGroundingTypes | GoogleMapsGroundingTypesDict | None
 
 
 class ImageSearchDict(TypedDict, total=False):
@@ -848,15 +1713,63 @@ class GoogleSearchDict(TypedDict, total=False):
     search_types: SearchTypes | SearchTypesDict | None
     timeRangeFilter: Interval | IntervalDict | None
     time_range_filter: Interval | IntervalDict | None
+    excludeDomains: list[str] | tuple[str, ...]
+    exclude_domains: list[str] | tuple[str, ...]
+    blockingConfidence: PhishBlockThresholdLike | None
+    """A `PhishBlockThreshold`; for Vertex-backed channels, like the field above."""
+    blocking_confidence: PhishBlockThresholdLike | None
+    """A `PhishBlockThreshold`; for Vertex-backed channels, like the field above."""
+
+
+class EnterpriseWebSearchDict(TypedDict, total=False):
+    """`EnterpriseWebSearch` as a dict.
+
+    Lets the model search an index of the web made for regulated industries; for Vertex.
+    """
+
+    excludeDomains: list[str] | tuple[str, ...]
+    exclude_domains: list[str] | tuple[str, ...]
+    blockingConfidence: PhishBlockThresholdLike | None
+    """A `PhishBlockThreshold`."""
+    blocking_confidence: PhishBlockThresholdLike | None
+    """A `PhishBlockThreshold`."""
+
+
+class ParallelAiSearchDict(TypedDict, total=False):
+    """`ParallelAiSearch` as a dict.
+
+    Lets the model search with Parallel AI; for Vertex-backed channels.
+    """
+
+    apiKey: str | None
+    api_key: str | None
+    customConfigs: Mapping[str, Any] | None
+    custom_configs: Mapping[str, Any] | None
+    enableDataRetention: bool | None
+    enable_data_retention: bool | None
+    enableZeroDataRetention: bool | None
+    enable_zero_data_retention: bool | None
+
+
+class ExaAiSearchDict(TypedDict, total=False):
+    """`ExaAiSearch` as a dict.
+
+    Lets the model search with Exa; for Vertex-backed channels.
+    """
+
+    apiKey: str | None
+    api_key: str | None
+    customConfigs: Mapping[str, Any] | None
+    custom_configs: Mapping[str, Any] | None
 
 
 class DynamicRetrievalConfigDict(TypedDict, total=False):
     """`DynamicRetrievalConfig` as a dict.
 
-    When to search: MODE_DYNAMIC lets the model decide, with a threshold of 0 to 1.
+    When to search: a `DynamicRetrievalMode`, with a threshold of 0 to 1.
     """
 
-    mode: str | None
+    mode: DynamicRetrievalModeLike | None
     dynamicThreshold: float | None
     dynamic_threshold: float | None
 
@@ -908,6 +1821,8 @@ class ToolDict(TypedDict, total=False):
     """`Tool` as a dict.
 
     What the model may use; an empty struct enables a tool that has no options.
+
+    The last four fields are for Vertex-backed channels.
     """
 
     functionDeclarations: Sequence[FunctionDeclaration | FunctionDeclarationDict]
@@ -928,6 +1843,13 @@ class ToolDict(TypedDict, total=False):
     file_search: FileSearch | FileSearchDict | None
     mcpServers: Sequence[McpServer | McpServerDict]
     mcp_servers: Sequence[McpServer | McpServerDict]
+    enterpriseWebSearch: EnterpriseWebSearch | EnterpriseWebSearchDict | None
+    enterprise_web_search: EnterpriseWebSearch | EnterpriseWebSearchDict | None
+    retrieval: Retrieval | RetrievalDict | None
+    parallelAiSearch: ParallelAiSearch | ParallelAiSearchDict | None
+    parallel_ai_search: ParallelAiSearch | ParallelAiSearchDict | None
+    exaAiSearch: ExaAiSearch | ExaAiSearchDict | None
+    exa_ai_search: ExaAiSearch | ExaAiSearchDict | None
 
 
 class FunctionCallingConfigDict(TypedDict, total=False):
@@ -941,6 +1863,10 @@ class FunctionCallingConfigDict(TypedDict, total=False):
     """For the modes ANY and VALIDATED; empty allows all."""
     allowed_function_names: list[str] | tuple[str, ...]
     """For the modes ANY and VALIDATED; empty allows all."""
+    streamFunctionCallArguments: bool | None
+    """True streams the arguments of calls in pieces; for Vertex-backed channels."""
+    stream_function_call_arguments: bool | None
+    """True streams the arguments of calls in pieces; for Vertex-backed channels."""
 
 
 class LatLngDict(TypedDict, total=False):

@@ -168,7 +168,7 @@ def _of_chunk(chunk: GroundingChunk) -> _Found | None:
             "image", image.title or image.domain, image.source_uri or image.image_uri, chunk
         )
     if (document := chunk.retrieved_context) is not None:
-        return _Found("document", document.title, document.uri, chunk)
+        return _Found("document", document.title or document.document_name, document.uri, chunk)
     return None
 
 

@@ -3,7 +3,8 @@
 The meanings are those of https://ai.google.dev/api/generate-content#FinishReason and
 #BlockReason; of the values that only Vertex-backed channels send, those of
 https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse.
-Google does not explain ESCALATION.
+Google does not explain ESCALATION and
+PUP_LIMITED_DISABLED.
 """
 
 from cometgem.types.enums import BlockReason, FinishReason
@@ -32,6 +33,7 @@ FINISH_REASONS: dict[str, str] = {
     FinishReason.MALFORMED_RESPONSE: "the model wrote an answer that is not valid",
     FinishReason.ESCALATION: "the server ended the answer with an escalation",
     FinishReason.CONTINUATION: "the answer is to be continued by another request",
+    FinishReason.PUP_LIMITED_DISABLED: "the account is limited by Google's prohibited use policy",
     FinishReason.MODEL_ARMOR: "the answer was blocked by Model Armor",
 }
 

@@ -67,6 +67,7 @@ def test_every_kind_of_source() -> None:
         {"image": {"sourceUri": "https://page.example", "imageUri": "https://i", "title": "Cat"}},
         {"image": {"imageUri": "https://image.example"}},
         {"retrievedContext": {"title": "a.pdf", "text": "words", "pageNumber": 3}},
+        {"retrievedContext": {"documentName": "b.pdf"}},
         {},
     ]
     found = response(
@@ -81,11 +82,12 @@ def test_every_kind_of_source() -> None:
         ("image", "Cat", "https://page.example"),
         ("image", None, "https://image.example"),
         ("document", "a.pdf", None),
+        ("document", "b.pdf", None),
         ("url", None, "https://read.example"),
         ("citation", None, "https://quoted.example"),
     ]
     assert all(source.spans == () for source in found)
-    document, citation = found[4].origin, found[6].origin
+    document, citation = found[4].origin, found[7].origin
     assert isinstance(document, GroundingChunk)
     assert document.retrieved_context
     assert document.retrieved_context.text == "words"
@@ -328,6 +330,35 @@ def test_any_stretch_of_any_text_in_any_chunks_is_found(
     marked = found.text_with_citations("brackets")
     assert marked.replace("[1]", "") == text
     assert marked.count("[1]") <= len({span.end for span in spans})
+
+
+@given(st.lists(st.tuples(WORDS, st.booleans()), min_size=1, max_size=4))
+def test_the_hops_of_a_long_answer_count_from_their_own_beginning(
+    hops: list[tuple[str, bool]],
+) -> None:
+    merger = ResponseMerger()
+    expected: list[tuple[str, Span]] = []
+    at = 0
+    for number, (text, thinks) in enumerate(hops):
+        if number:
+            merger.begin_hop()
+        parts: list[JSON] = [{"text": "Hm.", "thought": True}] * thinks + [{"text": text}]
+        # The index is that of a first hop, as long as all hops think or none does.
+        segment: JSON = {"endIndex": len(text.encode()), "text": text}
+        if hops[0][1] and thinks:
+            segment["partIndex"] = 1
+        uri = f"https://{number}.example"
+        metadata = {
+            "groundingChunks": [{"web": {"uri": uri}}],
+            "groundingSupports": [{"segment": segment, "groundingChunkIndices": [0]}],
+        }
+        candidate = {"content": {"parts": parts}, "groundingMetadata": metadata}
+        merger.add(decode_chunk(json.dumps({"candidates": [candidate]}).encode()))
+        expected.append((uri, Span(at, at + len(text))))
+        at += len(text)
+    found = merger.response()
+    assert found.text == "".join(text for text, _ in hops)
+    assert [(source.uri, *source.spans) for source in found.sources] == expected
 
 
 numbers = st.none() | st.integers(-5, 60)

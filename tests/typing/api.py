@@ -14,11 +14,13 @@ from cometgem import (
     Blob,
     Candidate,
     Chat,
+    Checkpoint,
     Client,
     CometGemError,
     ConfigurationError,
     Content,
     Contents,
+    ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
     ConversationStream,
@@ -393,6 +395,7 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.raw, bytes)
     assert_type(response.candidates, list[Candidate])
     assert_type(response.usage_metadata, UsageMetadata | None)
+    assert_type(response.usage_metadata_per_hop, list[UsageMetadata])
     if response.usage_metadata:
         assert_type(response.usage_metadata.total_token_count, int | None)
     if response.finish_reason == FinishReason.STOP:
@@ -401,6 +404,23 @@ def response(response: GenerateContentResponse) -> None:
         assert_type(call.args, dict[str, Any])
         assert_type(call.id, str | None)
         Part.from_function_response(call.name, {"result": 1}, call.id)
+
+
+async def long_answers(client: Client) -> None:
+    stream = client.stream_generate_content("m", "Hi", continuation="off", max_hops=3)
+    assert_type(stream.checkpoint, Checkpoint | None)
+    try:
+        await stream.get_final_response()
+    except ContinuationUnsupportedError as error:
+        assert_type(error.token, str)
+    except CometGemError as error:
+        if error.checkpoint is not None:
+            assert_type(error.checkpoint, Checkpoint)
+            assert_type(error.checkpoint.response, GenerateContentResponse)
+            again = Checkpoint.from_json(error.checkpoint.to_json())
+            assert_type(again, Checkpoint)
+            await client.generate_content("m", "Hi", continuation=again, max_hops=None)
+            client.run_tools("m", "Hi", tools=[], continuation="auto")
 
 
 def parts(path: Path) -> None:

@@ -45,6 +45,7 @@ def construct() -> None:
 
 def call(client: Client) -> None:
     client.stream_generate_content("m")  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", continuation="on")  # type: ignore[arg-type]
     client.stream_generate_content("m", None)  # type: ignore[arg-type]
     client.stream_generate_content("m", b"bytes")  # type: ignore[arg-type]
     client.stream_generate_content("m", [1])  # type: ignore[list-item]
