@@ -37,6 +37,7 @@ from cometgem.errors import (
     ToolTimeoutError,
     TooManyRoundsError,
 )
+from cometgem.files import part_from_file
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
@@ -65,6 +66,10 @@ from cometgem.types import (
     UsageMetadata,
 )
 from cometgem.types.checkpoint import Checkpoint
+from cometgem.types.citations import CitationStyle
+from cometgem.types.media import Audio, Image
+from cometgem.types.sources import Source, Span
+from cometgem.types.usage import Usage
 from cometgem.version import __version__
 
 __all__ = [
@@ -73,12 +78,14 @@ __all__ = [
     "APITimeoutError",
     "Answers",
     "Approve",
+    "Audio",
     "AuthenticationError",
     "BadRequestError",
     "Blob",
     "Candidate",
     "Chat",
     "Checkpoint",
+    "CitationStyle",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -102,6 +109,7 @@ __all__ = [
     "GenerateContentStream",
     "GenerateOptions",
     "GenerationConfig",
+    "Image",
     "NotFoundError",
     "Part",
     "Pause",
@@ -114,6 +122,8 @@ __all__ = [
     "SafetySetting",
     "Schema",
     "ServerError",
+    "Source",
+    "Span",
     "StreamError",
     "StreamInterruptedError",
     "StreamTruncatedError",
@@ -129,7 +139,9 @@ __all__ = [
     "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
+    "Usage",
     "UsageMetadata",
     "__version__",
+    "part_from_file",
     "strip_signatures",
 ]

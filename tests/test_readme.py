@@ -46,17 +46,43 @@ POEM = Reply.text("Far lamps that ", "no one lit,\n", "and still they ", "keep t
     {"promptTokenCount": 12, "candidatesTokenCount": 19, "totalTokenCount": 31}
 )
 CALL = Reply.call("get_weather", {"city": "Bath"}, id="1", signature="c2ln")
+PAGES_FOUND = {
+    "groundingChunks": [
+        {"web": {"uri": "https://example.com/ben-nevis", "title": "Ben Nevis"}},
+        {"web": {"uri": "https://example.com/munros", "title": "Munros"}},
+    ],
+    "groundingSupports": [
+        {"segment": {"endIndex": 26}, "groundingChunkIndices": [0, 1]},
+        {"segment": {"startIndex": 27, "endIndex": 63}, "groundingChunkIndices": [1]},
+    ],
+}
+HIGH = "Ben Nevis is 1,345 m high. It is Scotland\u2019s highest mountain."
+GROUNDED = {
+    "candidates": [{
+        "content": {"parts": [{"text": HIGH}]},
+        "groundingMetadata": PAGES_FOUND,
+        "finishReason": "STOP",
+    }]
+}  # fmt: skip
+SECOND = {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AAAA" * 16000}}
+GIF = b"GIF89a\x02\x00\x01\x00"
 COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 
 # The replies to a block, by a word that occurs in it. All others get the default reply.
 SCRIPTS = {
     "poem": [POEM],
+    "Two comets": [Reply.image(GIF, "image/gif").then(Reply.image(GIF, "image/gif"))],
+    '"AUDIO"': [Reply.chunks(SECOND)],
     "responseModalities": [Reply.image(b"\x89PNG")],
     "chat.resume": [
         Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
         Reply.text("Ada has the money."),
     ],
     "stop_after": [Reply.call("final_answer", {"text": "Ice and dust."})],
+    "response.sources": [Reply.chunks(GROUNDED)],
+    "Count to a million": [
+        Reply.text("1").usage({"promptTokenCount": 5, "thoughtsTokenCount": 9}).finish("MAX_TOKENS")
+    ],
     "run_tools": [CALL, Reply.text("Take one.")],
     "tool.parse": [CALL, Reply.text("Take one.")],
     "client.chat": [
@@ -70,7 +96,15 @@ SHOWN = {
     "chat.resume": "Ada has the money.\n",
     "stop_after": "",
     "poem": README.split("```text\n")[1].split("```")[0],
-    "responseModalities": "image/png 4 bytes\n",
+    "Two comets": "comet-1.gif image/gif (2, 1)\ncomet-2.gif image/gif (2, 1)\n",
+    '"AUDIO"': "speech.wav 1.0 seconds\n",
+    "responseModalities": "comet.png image/png\n",
+    "response.sources": (ROOT / "docs/sources-and-media.md")
+    .read_text("utf-8")
+    .split("```text\n")[1]
+    .split("```")[0],
+    "Count to a million": "the answer reached the maximum number of tokens (MAX_TOKENS)\n"
+    "5 in, 9 out\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\n"
     "result {'weather': 'rain in Bath'}\nTake one.",
     "tool.parse": "Take one.\n",
@@ -89,6 +123,7 @@ BEFORE = {
     "FakeServer": FakeServer,
     "RecordedRequest": RecordedRequest,
     "Reply": Reply,
+    "response": types.GenerateContentResponse(),
 }
 
 

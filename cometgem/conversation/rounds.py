@@ -24,7 +24,7 @@ from cometgem.errors import (
 )
 from cometgem.types.content import FunctionCall, FunctionResponse
 from cometgem.types.response import GenerateContentResponse
-from cometgem.views import Heartbeat, TextStream
+from cometgem.views import Heartbeat, ImageStream, TextStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -222,6 +222,13 @@ class ConversationStream(Generic[ItemT_co]):
     def text_stream(self) -> TextStream:
         """The text of each chunk that has any, without thoughts; leaving it closes the stream."""
         return TextStream(_Chunks(self))
+
+    def images(self) -> ImageStream:
+        """Return an async iterator of the images, each as soon as it has arrived.
+
+        Those in the model's thinking are left out.
+        """
+        return ImageStream(_Chunks(self))
 
     def heartbeat(self, seconds: float) -> Heartbeat[ItemT_co]:
         """Return an async iterator of the items that yields None after each silence.

@@ -30,6 +30,7 @@ from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 ENDLESS = Reply.text(*["x"] * 200, delay=0.02)
 
@@ -48,6 +49,19 @@ async def test_two_turns(client: Client, fake_server: FakeServer, *, streamed: b
     operation = "streamGenerateContent" if streamed else "generateContent"
     assert first.operation == second.operation == operation
     assert repr(chat) == f"<Chat with {MODEL}, turns=4>"
+
+
+async def test_a_file_is_kept_in_the_history(
+    client: Client, fake_server: FakeServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"1")
+    chat = client.chat(MODEL)
+    await chat.send([tmp_path / "a.png", "What is this?"])
+    (tmp_path / "a.png").unlink()
+    await chat.send("And now?")
+    picture = Part.from_bytes(b"1", "image/png")
+    assert chat.history[0] == Content(role="user", parts=[picture, Part(text="What is this?")])
+    assert fake_server.requests[1].body["contents"][0] == wire(chat.history)[0]
 
 
 async def test_a_chat_continues_from_a_history(client: Client, fake_server: FakeServer) -> None:

@@ -11,6 +11,7 @@ from cometgem import (
     APIStatusError,
     APITimeoutError,
     Approve,
+    Audio,
     Blob,
     Candidate,
     Chat,
@@ -19,6 +20,7 @@ from cometgem import (
     CometGemError,
     ConfigurationError,
     Content,
+    Contents,
     ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
@@ -34,6 +36,7 @@ from cometgem import (
     GenerateContentStream,
     GenerateOptions,
     GenerationConfig,
+    Image,
     Part,
     Pause,
     RateLimitError,
@@ -43,6 +46,8 @@ from cometgem import (
     Round,
     SafetySetting,
     Schema,
+    Source,
+    Span,
     StreamError,
     ThinkingConfig,
     Timeouts,
@@ -54,7 +59,9 @@ from cometgem import (
     ToolFailed,
     ToolLike,
     ToolTimeoutError,
+    Usage,
     UsageMetadata,
+    part_from_file,
     strip_signatures,
     types,
 )
@@ -138,6 +145,8 @@ async def stream(client: Client) -> None:
         assert_type(chunk.to_json(), str)
     async for text in stream.text_stream:
         assert_type(text, str)
+    async for image in stream.images():
+        assert_type(image, Image)
     assert_type(await anext(stream), GenerateContentResponse)
     assert_type(await stream.open(), None)
     assert_type(await stream.aclose(), None)
@@ -322,6 +331,8 @@ async def tools(client: Client, call: FunctionCall) -> None:
                     assert_type(item.text, str)
     async for text in stream.text_stream:
         assert_type(text, str)
+    async for image in stream.images():
+        assert_type(image, Image)
     assert_type(await stream.get_final_response(), GenerateContentResponse)
     assert_type(stream.snapshot, GenerateContentResponse)
     assert_type(stream.turns, list[Content])
@@ -442,7 +453,27 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.parts, list[Part])
     assert_type(response.content, Content)
     assert_type(response.function_calls, list[FunctionCall])
-    assert_type(response.images, list[Blob])
+    assert_type(response.images, list[Image])
+    for image in response.images:
+        assert_type(image.data, bytes)
+        assert_type(image.size, tuple[int, int] | None)
+        assert_type(image.save("a").name, str)
+        Part(inline_data=image)
+    if response.audio:
+        assert_type(response.audio, Audio)
+        assert_type(response.audio.seconds, float | None)
+    assert_type(response.sources, list[Source])
+    for source in response.sources:
+        assert_type(source.title, str | None)
+        assert_type(source.spans, tuple[Span, ...])
+        assert_type([response.text[span.start : span.end] for span in source.spans], list[str])
+    assert_type(response.text_with_citations(), str)
+    response.text_with_citations("brackets")
+    response.text_with_citations(lambda number, source: f"{number} {source.title}")
+    assert_type(response.search_entry_point, str | None)
+    assert_type(response.why_stopped, str | None)
+    assert_type(response.usage, Usage)
+    assert_type(response.usage.output_tokens, int)
     assert_type(response.finish_reason, str | None)
     assert_type(response.block_reason, str | None)
     assert_type(response.raw, bytes)
@@ -481,6 +512,7 @@ def parts(path: Path) -> None:
     assert_type(Part.from_uri("https://example.com/a.png", "image/png"), Part)
     assert_type(Part.from_file("a.png"), Part)
     assert_type(Part.from_file(path), Part)
+    assert_type(Part.from_file(path, media_resolution="low"), Part)
     assert_type(Part.from_function_response("f", {}), Part)
     Part(function_response=FunctionResponse(name="f", response={}, id="1"))
     Tool(function_declarations=[FunctionDeclaration(name="f", parameters=Schema(type="OBJECT"))])
@@ -489,6 +521,15 @@ def parts(path: Path) -> None:
     assert_type(Part().thought_signature, str | None)
     assert_type(Part().inline_data, Blob | None)
     assert_type(Blob().data, bytes)
+
+
+async def files(client: Client, path: Path) -> None:
+    part = await part_from_file(path, max_size=None)
+    assert_type(part, Part)
+    contents: Contents = [path, part, "What is this?"]
+    await client.generate_content("m", contents)
+    await client.generate_content("m", path)
+    await client.chat("m").send([path, "What is this?"])
 
 
 async def failures(client: Client) -> None:

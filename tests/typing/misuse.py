@@ -128,6 +128,8 @@ def write(response: GenerateContentResponse, error: APITimeoutError) -> None:
     response.text = "mine"  # type: ignore[misc]
     response.raw = b""  # type: ignore[misc]
     response.usage_metadata.total_token_count  # type: ignore[union-attr]
+    response.text_with_citations("html")  # type: ignore[arg-type]
+    response.images = []  # type: ignore[misc]
     Candidate().content.parts  # type: ignore[union-attr]
     print(error.phase == "stall")
     print(error.phase == "read")  # type: ignore[comparison-overlap]
@@ -139,6 +141,8 @@ def build() -> None:
     Part(text=b"a")  # type: ignore[arg-type]
     Part.from_bytes("a", "text/plain")  # type: ignore[arg-type]
     Part.from_file(b"a.png")  # type: ignore[arg-type]
+    Part.from_file("a.mp4", video_metadata={"fps": 1})  # type: ignore[arg-type]
+    Part.from_image("a.png")  # type: ignore[arg-type]
     Content(parts=["text"])  # type: ignore[list-item]
     GenerationConfig(max_tokens=5)  # type: ignore[call-arg]
     GenerationConfig(temperature="hot")  # type: ignore[arg-type]
