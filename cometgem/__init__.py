@@ -5,9 +5,13 @@ exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client
+from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
+from cometgem.conversation.progress import ConversationState
+from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
@@ -29,18 +33,18 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
+from cometgem.files import part_from_file
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
 from cometgem.request.tool_context import ToolContext
 from cometgem.response.typed import TypedResponse
@@ -65,18 +69,26 @@ from cometgem.types import (
     UsageMetadata,
 )
 from cometgem.types.checkpoint import Checkpoint
+from cometgem.types.citations import CitationStyle
+from cometgem.types.media import Audio, Image
+from cometgem.types.sources import Source, Span
+from cometgem.types.usage import Usage
 from cometgem.version import __version__
 
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Answers",
+    "Approve",
+    "Audio",
     "AuthenticationError",
     "BadRequestError",
     "Blob",
     "Candidate",
     "Chat",
     "Checkpoint",
+    "CitationStyle",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -87,9 +99,11 @@ __all__ = [
     "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
+    "ConversationState",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
+    "ForeignHistory",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -98,17 +112,23 @@ __all__ = [
     "GenerateContentStream",
     "GenerateOptions",
     "GenerationConfig",
+    "Image",
     "ItemStream",
     "NotFoundError",
     "OutputValidationError",
     "Part",
+    "Pause",
     "PermissionDeniedError",
     "RateLimitError",
+    "Refuse",
     "ResponseDecodeError",
     "RetryPolicy",
+    "Round",
     "SafetySetting",
     "Schema",
     "ServerError",
+    "Source",
+    "Span",
     "StreamError",
     "StreamInterruptedError",
     "StreamTruncatedError",
@@ -117,16 +137,18 @@ __all__ = [
     "Timeouts",
     "TooManyRoundsError",
     "Tool",
-    "ToolArgumentsError",
+    "ToolCallError",
     "ToolConfig",
     "ToolContext",
     "ToolError",
+    "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
     "TypedResponse",
     "TypedStream",
-    "UnfinishedCallError",
-    "UnknownToolError",
+    "Usage",
     "UsageMetadata",
     "__version__",
+    "part_from_file",
+    "strip_signatures",
 ]

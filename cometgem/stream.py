@@ -25,7 +25,7 @@ from cometgem.errors import (
 from cometgem.hops import Continuation, Hops
 from cometgem.response.chunks import ChunkDecoder, is_empty
 from cometgem.response.continuation import count_covered
-from cometgem.views import Heartbeat, TextStream
+from cometgem.views import Heartbeat, ImageStream, TextStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -215,6 +215,13 @@ class GenerateContentStream:
     def text_stream(self) -> TextStream:
         """The text of each chunk that has any, without thoughts."""
         return TextStream(self)
+
+    def images(self) -> ImageStream:
+        """Return an async iterator of the images, each as soon as it has arrived.
+
+        Those in the model's thinking are left out.
+        """
+        return ImageStream(self)
 
     def heartbeat(self, seconds: float) -> Heartbeat[GenerateContentResponse]:
         """Return an async iterator of the chunks that yields None after each silence.

@@ -1,4 +1,4 @@
-"""Other ways to iterate a stream: only its text, or with a sign of life during silences."""
+"""Other ways to iterate a stream: only text, only images, or with a sign of life in silences."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from cometgem.request.arguments import is_number, shown
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from cometgem.types.media import Image
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["Heartbeat", "TextStream"]
+__all__ = ["Heartbeat", "ImageStream", "TextStream"]
 
 T_co = TypeVar("T_co", covariant=True)
 _T = TypeVar("_T")
@@ -57,6 +58,28 @@ class TextStream:
 
     async def aclose(self) -> None:
         """Close the stream, for ``contextlib.aclosing``."""
+        await self._stream.aclose()
+
+
+class ImageStream:
+    """An async iterator of the images of a stream, made by ``stream.images()``."""
+
+    def __init__(self, stream: Closing[GenerateContentResponse]) -> None:
+        self._stream = stream
+        self._images: list[Image] = []  # of the last chunk, in reverse
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Image:
+        while not self._images:
+            chunk = await self._stream.__anext__()
+            self._images = chunk.images[::-1]
+        return self._images.pop()
+
+    async def aclose(self) -> None:
+        """Close the stream, for ``contextlib.aclosing``."""
+        self._images = []
         await self._stream.aclose()
 
 

@@ -29,7 +29,10 @@ FLOORS = (
     ("version", "types", "errors"),
     ("request", "response"),
     ("http",),
-    ("hops", "options", "warn", "single", "typed_single", "views", "stream", "typed_stream"),
+    (
+        *("files", "hops", "options", "warn", "single", "typed_single", "views", "stream"),
+        "typed_stream",
+    ),
     ("conversation",),
     ("client",),
     ("testing",),
@@ -57,7 +60,7 @@ STRANGERS = {
 # The rooms that may import each third-party package.
 DOORS = {
     "aiohttp": {"http", "testing"},
-    "anyio": {"conversation"},
+    "anyio": {"conversation", "files"},
     "markdown_it": {"cli"},
     "msgspec": {"types", "request", "response", "http", "conversation"},
     "multidict": {"testing"},
@@ -97,6 +100,7 @@ PURE_PACKAGES = {"msgspec"}
 # the next clock; of modules that are partly pure, such as datetime, the pure names are listed.
 PURE = {
     "__future__",
+    "base64.b64encode",
     "collections.abc",
     "contextlib",
     "copy.deepcopy",
@@ -116,15 +120,24 @@ PURE = {
     "re",
     "types.UnionType",
     "typing",
+    "unicodedata",
     "urllib.parse",
 }
 ALSO_PURE = {
     # Part.from_file
-    "cometgem.types.content": {"mimetypes", "os.PathLike"},
+    "cometgem.types.content": {"os.PathLike"},
+    "cometgem.types.mime": {"mimetypes"},
     "cometgem.types.files": {
         *("builtins.open", "errno", "pathlib.Path", "stat.S_ISDIR", "stat.S_ISREG"),
         *("os.O_NONBLOCK", "os.PathLike", "os.fsencode", "os.fstat", "os.open", "sys"),
     },
+    # Part.from_image
+    "cometgem.types.pictures": {"io.BytesIO"},
+    # Image.save and Audio.save
+    "cometgem.types.media": {"os.PathLike", "pathlib.Path"},
+    "cometgem.types.saving": {"os.PathLike", "pathlib.Path"},
+    # a Path among the contents
+    "cometgem.request.contents": {"os.PathLike"},
 }
 
 

@@ -177,6 +177,7 @@ def test_generate_options() -> None:
         "cached_content",
         "continuation",
         "extra_body",
+        "foreign_history",
         "generation_config",
         "headers",
         "max_hops",

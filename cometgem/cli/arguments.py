@@ -29,7 +29,9 @@ __all__ = [
     "THINKING",
     "Once",
     "Parser",
+    "aspect_ratio",
     "config_option",
+    "image_size",
     "max_tokens",
     "port",
     "temperature",
@@ -40,7 +42,7 @@ __all__ = [
 
 MODEL = "gemini-3.8-flash"
 
-THINKING = ("off", "minimal", "low", "medium", "high", "dynamic")
+THINKING = ("off", "minimal", "low", "medium", "high", "xhigh", "dynamic")
 
 _LAST_PORT = 65535
 
@@ -159,6 +161,21 @@ def max_tokens(given: str) -> int:
             f"{given!r} is not a number of tokens: give a whole number from 1 up"
         )
     return int(given)
+
+
+def aspect_ratio(given: str) -> str:
+    """Return the value of ``--aspect``; which ratios there are depends on the model."""
+    if not re.fullmatch("[1-9][0-9]?:[1-9][0-9]?", given):
+        raise argparse.ArgumentTypeError(f"{given!r} is not an aspect ratio: give one such as 16:9")
+    return given
+
+
+def image_size(given: str) -> str:
+    """Return the value of ``--size``; which sizes there are depends on the model."""
+    size = given.upper()
+    if not re.fullmatch("[1-9][0-9]{0,4}K?", size):
+        raise argparse.ArgumentTypeError(f"{given!r} is not an image size: give 512, 1K, 2K or 4K")
+    return size
 
 
 def config_option(given: str) -> dict[str, Any]:

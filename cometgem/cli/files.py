@@ -52,5 +52,5 @@ def read_part(path: Path) -> Part:
         raise UsageError(f"cannot read {str(path)!r} ({reason(error)})") from error
     except ValueError as error:
         raise UsageError(
-            f"cannot infer the media type of {str(path)!r} from its extension"
+            f"cannot infer the media type of {str(path)!r} from its extension or its first bytes"
         ) from error

@@ -6,14 +6,17 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from cometgem.cli.arguments import MODEL
 from cometgem.cli.client import make_client
 from cometgem.cli.files import read_part
+from cometgem.cli.pictures import IMAGE_MODEL, PictureFiles, picture_config
 from cometgem.cli.sentences import UsageError
 from cometgem.cli.terminal import finish_words, no_answer_reason, part_words, usage_words
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from cometgem.cli.terminal import Terminal
     from cometgem.client import Client
@@ -37,16 +40,38 @@ def run_generate(terminal: Terminal, args: argparse.Namespace) -> int:
     options = _options(args)
     # The key is checked before files are read and before a prompt is typed.
     client = make_client()
+    pictures = None if args.image_out is None else PictureFiles(args.image_out)
     contents: Contents = [*map(read_part, args.file), _prompt(args.prompt)]
-    final = asyncio.run(_ask(terminal, client, contents, args, options))
+    if args.model is None:
+        args.model = MODEL if pictures is None else IMAGE_MODEL
+
+    def show(chunk: GenerateContentResponse) -> None:
+        _show(terminal, chunk, args)
+        if pictures is not None:
+            pictures.save(terminal, chunk)
+
+    final = asyncio.run(_ask(client, contents, args, options, show))
     for part in final.parts:
         if part.text is None:
             terminal.note(": ".join(part_words(part)))
+    if args.sources:
+        _note_sources(terminal, final)
     terminal.note(f"usage: {usage_words(final)}; finish reason {finish_words(final)}")
-    if problem := no_answer_reason(final):
+    problem = no_answer_reason(final)
+    if not problem and pictures is not None and not pictures.count:
+        problem = f"the model sent no picture; finish reason {finish_words(final)}"
+    if problem:
         terminal.error(problem)
-        return 1
-    return 0
+    return int(bool(problem) or (pictures is not None and pictures.failed))
+
+
+def _note_sources(terminal: Terminal, final: GenerateContentResponse) -> None:
+    sources = final.sources
+    for number, source in enumerate(sources, 1):
+        words = ", ".join(word for word in (source.title, source.uri) if word)
+        terminal.note(f"source [{number}]: {words or 'not named'}")
+    if not sources:
+        terminal.note("sources: none")
 
 
 def _options(args: argparse.Namespace) -> GenerateOptions:
@@ -68,6 +93,9 @@ def _generation_config(args: argparse.Namespace) -> dict[str, Any]:
     ]
     config = {key: value for _, key, value in fields if value is not None}
     sources = {key: option for option, key, _ in fields if key in config}
+    pictures = picture_config(args)
+    config |= pictures
+    sources |= dict.fromkeys(pictures, "--image-out")
     if args.thinking is not None:
         sources["thinkingConfig"] = "--thinking"
     for key, value in (item for option in args.option for item in option.items()):
@@ -100,27 +128,33 @@ def _read_stdin() -> str:
 
 
 async def _ask(
-    terminal: Terminal,
     client: Client,
     contents: Contents,
     args: argparse.Namespace,
     options: GenerateOptions,
+    show: Callable[[GenerateContentResponse], None],
 ) -> GenerateContentResponse:
     """Show the answer as it arrives, and return it."""
     async with client:
         if args.no_stream:
             response = await client.generate_content(args.model, contents, **options)
-            _show(terminal, response, raw=args.raw)
+            show(response)
             return response
         async with client.stream_generate_content(args.model, contents, **options) as stream:
             async for chunk in stream:
-                _show(terminal, chunk, raw=args.raw)
+                show(chunk)
         return stream.snapshot
 
 
-def _show(terminal: Terminal, chunk: GenerateContentResponse, *, raw: bool) -> None:
-    if raw:
+def _show(terminal: Terminal, chunk: GenerateContentResponse, args: argparse.Namespace) -> None:
+    if args.raw:
         terminal.json_line(chunk.raw or encode(chunk))
+        return
+    # Sources come last in a stream, when the text has been shown; in JSON there is no place for
+    # markers.
+    if args.sources and args.no_stream and not args.json:
+        terminal.thought(chunk.thoughts)
+        terminal.answer(chunk.text_with_citations("brackets"))
         return
     for part in chunk.parts:
         if part.text is not None:

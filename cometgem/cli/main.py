@@ -16,7 +16,9 @@ from cometgem.cli.arguments import (
     MODEL,
     Once,
     Parser,
+    aspect_ratio,
     config_option,
+    image_size,
     max_tokens,
     port,
     temperature,
@@ -24,7 +26,8 @@ from cometgem.cli.arguments import (
     thinking,
 )
 from cometgem.cli.line_input import decode_stdin_as_utf_8
-from cometgem.cli.sentences import UsageError, sentence
+from cometgem.cli.pictures import IMAGE_MODEL
+from cometgem.cli.sentences import UsageError, sentence, translated
 from cometgem.cli.terminal import Terminal
 from cometgem.errors import CometGemError, CometGemWarning, ConfigurationError
 from cometgem.version import __version__
@@ -81,10 +84,11 @@ def _warnings_as_notes(terminal: Terminal) -> Iterator[None]:
     """Show the library's warnings as one line each, without a line of its source code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        terminal.note(f"cometgem: warning: {message}")
+        terminal.note(f"cometgem: warning: {translated(str(message))}")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", CometGemWarning)
+        # Once: each message of a chat has the same options.
+        warnings.simplefilter("default", CometGemWarning)
         warnings.showwarning = show
         yield
 
@@ -159,8 +163,8 @@ def _add_prompt_options(command: argparse.ArgumentParser) -> None:
         type=thinking,
         action=Once,
         metavar="LEVEL",
-        help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
-        " or a number of tokens; each model supports some of these",
+        help="how much to think: off, minimal, low, medium, high, xhigh, dynamic (the model"
+        " decides), or a number of tokens; translated to what the model takes",
     )
 
 
@@ -185,7 +189,9 @@ def _add_generate_options(generate: argparse.ArgumentParser) -> None:
     generate.add_argument(
         "prompt", nargs="?", type=text, metavar="PROMPT", help="the prompt; - reads it from stdin"
     )
-    generate.add_argument("--model", default=MODEL, help="the model to ask (default: %(default)s)")
+    generate.add_argument(
+        "--model", help=f"the model to ask (default: {MODEL}, with --image-out {IMAGE_MODEL})"
+    )
     _add_prompt_options(generate)
     add = generate.add_argument
     add(
@@ -219,6 +225,32 @@ def _add_generate_options(generate: argparse.ArgumentParser) -> None:
         help="send a file with the prompt, such as a picture; repeatable",
     )
     add("--search", action="store_true", help="let the model search the web")
+    add(
+        "--sources",
+        action="store_true",
+        help="list the sources of the answer; with --no-stream, also mark them in its text",
+    )
+    add(
+        "--image-out",
+        type=text,
+        action=Once,
+        metavar="PATH",
+        help="ask for a picture and save it; without an extension in PATH, the right one is added",
+    )
+    add(
+        "--aspect",
+        type=aspect_ratio,
+        action=Once,
+        metavar="RATIO",
+        help="the shape of the picture, such as 16:9",
+    )
+    add(
+        "--size",
+        type=image_size,
+        action=Once,
+        metavar="SIZE",
+        help="the size of the picture: 512, 1K, 2K or 4K, as far as the model supports it",
+    )
     add("--json", action="store_true", help="request an answer in JSON")
     add("--no-stream", action="store_true", help="wait for the complete answer")
     add("--raw", action="store_true", help="print the JSON of each chunk, one per line")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
@@ -19,23 +20,25 @@ else:  # not imported: making the TypedDicts takes about 10 ms
 
 __all__ = ["Contents", "contents_to_wire", "instruction_to_wire"]
 
-Turn: TypeAlias = str | Part | Content | PartDict | ContentDict
+Turn: TypeAlias = str | PathLike[str] | Part | Content | PartDict | ContentDict
 Contents: TypeAlias = Turn | Sequence[Turn]
-"""What ``contents`` may be. For a type checker, a dict in a variable is a ``ContentDict`` or a
-``PartDict`` of ``cometgem.types.dicts``."""
+"""What ``contents`` may be. A ``Path`` is a file that is read immediately, as ``Part.from_file``
+does. For a type checker, a dict in a variable is a ``ContentDict`` or a ``PartDict`` of
+``cometgem.types.dicts``."""
 
-_EXPECTED = "a str, a Part, a Content, a dict in wire form, or a list of these"
+_EXPECTED = "a str, a Path, a Part, a Content, a dict in wire form, or a list of these"
 
 
 def contents_to_wire(contents: Contents, name: str = "contents") -> list[Any]:
     """Return the turns of a conversation; adjacent texts and parts become one user turn.
 
     Args:
-        contents: Text, parts, turns, or a list of these.
+        contents: Text, files, parts, turns, or a list of these.
         name: The name of the argument, for the error message.
 
     Raises:
-        ConfigurationError: It is empty, of another type, or has a role or key of another SDK.
+        ConfigurationError: It is empty, of another type, a file that cannot be read, or has a role
+            or key of another SDK.
     """
     turns: list[Any] = []
     user_parts: list[Any] = []  # of the user turn that is being collected
@@ -72,7 +75,7 @@ def instruction_to_wire(instruction: Contents) -> Any:
 
 
 def _items(contents: Contents, name: str) -> list[tuple[str, Turn]]:
-    if isinstance(contents, (str, Part, Content, Mapping)):
+    if isinstance(contents, (str, PathLike, Part, Content, Mapping)):
         return [(name, contents)]
     if not isinstance(contents, (list, tuple)):
         raise ConfigurationError(f"{name} must be {_EXPECTED}, got {type(contents).__name__}")
@@ -106,9 +109,20 @@ def _part(item: Any, where: str) -> Any:
         if not item.strip():
             raise ConfigurationError(f"{where} is blank: give it some text")
         return {"text": item}
+    if isinstance(item, PathLike):
+        return _file(item, where)
     if not isinstance(item, (Part, Mapping)):
         raise ConfigurationError(f"{where} must be {_EXPECTED}, got {type(item).__name__}")
     part = to_wire(item, Part, where)
     if part in ({}, Part()):
         raise ConfigurationError(f"{where} is an empty part: set its text or another field")
     return part
+
+
+def _file(path: PathLike[str], where: str) -> Part:
+    try:
+        return Part.from_file(path)
+    except OSError as error:
+        raise ConfigurationError(f"{where} is a file that cannot be read: {error}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{where} is a file that cannot be sent: {error}") from error

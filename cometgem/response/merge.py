@@ -136,7 +136,7 @@ class ResponseMerger:
             return ""
         return f"a finishReason for candidate {min(cut)}"
 
-    def add(self, chunk: GenerateContentResponse) -> None:  # noqa: C901  calls per chunk cost
+    def add(self, chunk: GenerateContentResponse) -> None:
         """Add the next chunk of the stream.
 
         Raises:
@@ -162,14 +162,10 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        if not self._model_version:
-            self._model_version = chunk.model_version
-        if not self._response_id:
-            self._response_id = chunk.response_id
-        if not self._create_time:
-            self._create_time = chunk.create_time
-        if chunk.turn_token:
-            self._turn_token = chunk.turn_token
+        self._model_version = self._model_version or chunk.model_version
+        self._response_id = self._response_id or chunk.response_id
+        self._create_time = self._create_time or chunk.create_time
+        self._turn_token = chunk.turn_token or self._turn_token
         self._model_status = chunk.model_status or self._model_status
 
     def begin_hop(self) -> None:

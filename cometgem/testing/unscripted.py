@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from cometgem.testing.bodies import dumps
+from cometgem.testing.bodies import JSONObject, dumps
 from cometgem.testing.reply import Reply
 from cometgem.testing.sample import Sampler
 from cometgem.testing.turns import is_question, parts_of, responses_of
@@ -15,7 +15,6 @@ from cometgem.testing.turns import is_question, parts_of, responses_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cometgem.testing.bodies import JSONObject
     from cometgem.testing.journal import RecordedRequest
 
 __all__ = ["HELLO", "PICTURE", "unscripted"]
@@ -27,6 +26,35 @@ PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
 )
 
+# A tenth of a second.
+SILENCE = {
+    "mimeType": "audio/L16;codec=pcm;rate=24000",
+    "data": base64.b64encode(bytes(2 * 2400)).decode(),
+}
+
+_TEXT = "Comets are made of ice and dust."
+
+FOUND: JSONObject = {
+    "candidates": [
+        {
+            "content": {"role": "model", "parts": [{"text": _TEXT}]},
+            "groundingMetadata": {
+                "webSearchQueries": ["what comets are made of"],
+                "groundingChunks": [
+                    {"web": {"uri": "https://example.com/comets", "title": "example.com"}}
+                ],
+                "groundingSupports": [
+                    {
+                        "segment": {"endIndex": len(_TEXT), "text": _TEXT},
+                        "groundingChunkIndices": [0],
+                    }
+                ],
+            },
+        }
+    ]
+}
+"""An answer with a source."""
+
 _SIGNATURE = "bWFkZSB1cA=="
 _PIECE = 24  # characters of a chunk
 
@@ -37,7 +65,7 @@ def unscripted(request: RecordedRequest) -> Reply:
     """Return a reply that a model could give: the first of these that applies.
 
     A text about the results of functions; JSON that fits the schema; a call to a declared function;
-    a picture; a greeting.
+    a picture; a sound; a text with a source; a greeting.
     """
     body = request.body if isinstance(request.body, dict) else {}
     contents = [one for one in _list(body.get("contents")) if isinstance(one, dict)]
@@ -53,6 +81,10 @@ def unscripted(request: RecordedRequest) -> Reply:
     if "IMAGE" in modalities:
         picture = Reply.image(PICTURE)
         return Reply.text("A picture: ").then(picture) if "TEXT" in modalities else picture
+    if "AUDIO" in modalities:
+        return Reply.chunks([{"inlineData": SILENCE}])
+    if any({"googleSearch", "google_search"} & tool.keys() for tool in _tools(body)):
+        return Reply.chunks(FOUND)
     return HELLO
 
 
@@ -86,10 +118,13 @@ def _function(body: JSONObject) -> JSONObject | None:
 
 
 def _declarations(body: JSONObject) -> Iterator[JSONObject]:
-    for tool in _list(body.get("tools")):
-        declared = _object(tool)
+    for declared in _tools(body):
         for name in ("functionDeclarations", "function_declarations"):
             yield from (one for one in _list(declared.get(name)) if isinstance(one, dict))
+
+
+def _tools(body: JSONObject) -> list[JSONObject]:
+    return [_object(tool) for tool in _list(body.get("tools"))]
 
 
 def _call(function: JSONObject, question: str, request: RecordedRequest) -> Reply:

@@ -4,37 +4,16 @@ Every struct decodes from as little as `{}`: a stream may send a content without
 function call without a name.
 """
 
-import mimetypes
 from os import PathLike
 from typing import Any, Self
 
 from msgspec import UNSET, UnsetType, field
 
+from cometgem.types.enums import MediaResolutionLevel
 from cometgem.types.files import MAX_FILE_SIZE, check_file, read_file
+from cometgem.types.mime import type_of_content, type_of_extension
+from cometgem.types.pictures import PictureLike, encode_picture
 from cometgem.types.wire import UNKNOWN, Wire
-
-# Types that https://ai.google.dev/gemini-api/docs lists and Python's own table lacks (in some
-# versions) or names differently.
-_MIME_TYPES = {
-    ".3gp": "video/3gpp",
-    ".3gpp": "video/3gpp",
-    ".aif": "audio/aiff",
-    ".aiff": "audio/aiff",
-    ".avi": "video/avi",
-    ".flac": "audio/flac",
-    ".flv": "video/x-flv",
-    ".js": "text/javascript",
-    ".m4a": "audio/mp4",
-    ".md": "text/markdown",
-    ".mov": "video/mov",
-    ".mp3": "audio/mp3",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".rtf": "text/rtf",
-    ".wav": "audio/wav",
-    ".webp": "image/webp",
-    ".wmv": "video/wmv",
-}
 
 
 def _always_sent() -> dict[str, Any]:
@@ -254,38 +233,106 @@ class Part(Wire, kw_only=True, forbid_unknown_fields=True):
     """The keys of the part that are newer than this library, with their JSON."""
 
     @classmethod
-    def from_bytes(cls, data: bytes, mime_type: str) -> Self:
-        """Return media sent inside the request; the gateway accepts bodies up to 128 MB."""
-        return cls(inline_data=Blob(data=data, mime_type=mime_type))
+    def from_bytes(
+        cls,
+        data: bytes,
+        mime_type: str,
+        *,
+        video_metadata: VideoMetadata | None = None,
+        media_resolution: str | None = None,
+    ) -> Self:
+        """Return media sent inside the request; the gateway accepts bodies up to 128 MB.
+
+        Args:
+            data: The content of the file.
+            mime_type: Such as "image/png".
+            video_metadata: Which section of a video to use, and how many frames of it.
+            media_resolution: "low", "medium", "high", "ultra_high" or a `MediaResolutionLevel`.
+
+        Raises:
+            ValueError: `media_resolution` is none of these.
+        """
+        return cls(
+            inline_data=Blob(data=data, mime_type=mime_type),
+            video_metadata=video_metadata,
+            media_resolution=_media_resolution(media_resolution),
+        )
 
     @classmethod
-    def from_uri(cls, uri: str, mime_type: str) -> Self:
-        """Return media that the server fetches from a public HTTPS URL."""
-        return cls(file_data=FileData(file_uri=uri, mime_type=mime_type))
+    def from_uri(
+        cls,
+        uri: str,
+        mime_type: str,
+        *,
+        video_metadata: VideoMetadata | None = None,
+        media_resolution: str | None = None,
+    ) -> Self:
+        """Return media that the server fetches from a public HTTPS URL.
+
+        Args:
+            uri: The URL.
+            mime_type: Such as "video/mp4".
+            video_metadata: Which section of a video to use, and how many frames of it.
+            media_resolution: "low", "medium", "high", "ultra_high" or a `MediaResolutionLevel`.
+
+        Raises:
+            ValueError: `media_resolution` is none of these.
+        """
+        return cls(
+            file_data=FileData(file_uri=uri, mime_type=mime_type),
+            video_metadata=video_metadata,
+            media_resolution=_media_resolution(media_resolution),
+        )
 
     @classmethod
-    def from_file(cls, path: str | PathLike[str], *, max_size: int | None = MAX_FILE_SIZE) -> Self:
-        """Read media from a file immediately; the type is inferred from the file extension.
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        max_size: int | None = MAX_FILE_SIZE,
+        video_metadata: VideoMetadata | None = None,
+        media_resolution: str | None = None,
+    ) -> Self:
+        """Read media from a file immediately, which blocks the event loop for as long.
+
+        The type is inferred from the file extension, or else from the first bytes.
+        ``cometgem.part_from_file`` reads in a thread.
 
         Args:
             path: A regular file; devices, FIFOs and directories are refused before they are opened.
             max_size: The maximum size of the file, in bytes. Defaults to 100 MB; None is no limit.
+            video_metadata: Which section of a video to use, and how many frames of it.
+            media_resolution: "low", "medium", "high", "ultra_high" or a `MediaResolutionLevel`.
 
         Raises:
             OSError: The file cannot be read, is not a regular file, or is too large.
-            ValueError: The file extension is unknown, or an argument is not valid.
+            ValueError: The type of the file is unknown, or an argument is not valid.
         """
         path = check_file(path, max_size)
-        suffix = path.suffix.lower()
-        # A new instance has Python's own table only, so the result does not depend on the
-        # machine's /etc/mime.types.
-        mime_type = _MIME_TYPES.get(suffix) or mimetypes.MimeTypes().types_map[True].get(suffix)
+        data = read_file(path, max_size)
+        mime_type = type_of_extension(path.suffix) or type_of_content(data)
         if mime_type is None:
             raise ValueError(
-                f"cannot infer the media type of {str(path)!r} from its extension: "
-                "use Part.from_bytes(data, mime_type)"
+                f"cannot infer the media type of {str(path)!r} from its extension or its first"
+                " bytes: use Part.from_bytes(data, mime_type)"
             )
-        return cls.from_bytes(read_file(path, max_size), mime_type)
+        return cls.from_bytes(
+            data, mime_type, video_metadata=video_metadata, media_resolution=media_resolution
+        )
+
+    @classmethod
+    def from_image(cls, image: PictureLike, *, media_resolution: str | None = None) -> Self:
+        """Return a PIL image as PNG, or as JPEG if it was opened from a JPEG file.
+
+        Args:
+            image: A ``PIL.Image.Image``.
+            media_resolution: "low", "medium", "high", "ultra_high" or a `MediaResolutionLevel`.
+
+        Raises:
+            TypeError: It is not a PIL image.
+            ValueError: `media_resolution` is not valid.
+        """
+        return cls.from_bytes(*encode_picture(image), media_resolution=media_resolution)
 
     @classmethod
     def from_function_response(
@@ -303,3 +350,16 @@ class Content(Wire, kw_only=True):
 
     parts: list[Part] = field(default_factory=list)
     role: str | None = None
+
+
+def _media_resolution(given: str | None) -> MediaResolution | None:
+    if given is None:
+        return None
+    level = str(given).upper()
+    # Full names pass, since there may be newer ones.
+    if not level.startswith("MEDIA_RESOLUTION_"):
+        if level not in MediaResolutionLevel.__members__:
+            names = ", ".join(map(repr, map(str.lower, MediaResolutionLevel.__members__)))
+            raise ValueError(f"media_resolution={given!r} is unknown: use one of {names}")
+        level = f"MEDIA_RESOLUTION_{level}"
+    return MediaResolution(level=level)

@@ -8,13 +8,18 @@ from typing import Any, Self, TypeVar
 
 from msgspec import field
 
-from cometgem.types.content import Blob, Content, FunctionCall, Part
+from cometgem.types.citations import CitationStyle, mark_sources
+from cometgem.types.content import Content, FunctionCall, Part
 from cometgem.types.grounding import (
     CitationMetadata,
     GroundingAttribution,
     GroundingMetadata,
     UrlContextMetadata,
 )
+from cometgem.types.media import Audio, Image, audio_of, images_of
+from cometgem.types.sources import Source, find_sources
+from cometgem.types.stopping import why_stopped
+from cometgem.types.usage import Usage
 from cometgem.types.wire import Wire
 
 USAGES = "usages"
@@ -220,15 +225,76 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         return [part.function_call for part in self.parts if part.function_call]
 
     @property
-    def images(self) -> list[Blob]:
+    def images(self) -> list[Image]:
         """The images of the first candidate, without those in its thinking."""
-        return [
-            part.inline_data
-            for part in self.parts
-            if part.inline_data
-            and not part.thought
-            and part.inline_data.mime_type.startswith("image/")
-        ]
+        return images_of(self.parts)
+
+    @property
+    def audio(self) -> Audio | None:
+        """The sound of the first candidate as one WAV file; None if there is none.
+
+        PCM parts are joined. Other formats, such as MP3, are returned as they were sent.
+
+        Raises:
+            ValueError: There are parts in different formats; see `parts`.
+        """
+        return audio_of(self.parts)
+
+    @property
+    def sources(self) -> list[Source]:
+        """What the first candidate is based on: pages, places, documents and citations.
+
+        In the order in which the response names them; the metadata of a stream is complete in its
+        final response only.
+        """
+        if (candidate := self._first) is None:
+            return []
+        return find_sources(
+            self.parts,
+            candidate.grounding_metadata,
+            candidate.url_context_metadata,
+            candidate.citation_metadata,
+        )
+
+    def text_with_citations(self, style: CitationStyle = "markdown") -> str:
+        """Return `text` with a marker after each stretch that a source supports.
+
+        Args:
+            style: "markdown" for ``[[1]](https://...)``, "brackets" for ``[1]``, or a function
+                that gets the number and the `Source` and returns the marker. The number is the
+                source's position in `sources`, from 1.
+
+        Raises:
+            ValueError: The style is unknown.
+        """
+        return mark_sources(self.text, self.sources, style)
+
+    @property
+    def search_entry_point(self) -> str | None:
+        """Google's search suggestions as HTML, which its terms require to be shown unchanged.
+
+        They come with answers from Google Search; None if there are none. See
+        https://ai.google.dev/gemini-api/terms#grounding-with-google-search.
+        """
+        candidate = self._first
+        grounding = candidate.grounding_metadata if candidate else None
+        entry_point = grounding.search_entry_point if grounding else None
+        return entry_point.rendered_content if entry_point else None
+
+    @property
+    def usage(self) -> Usage:
+        """The token counts in short, 0 where `usage_metadata` has none."""
+        counts = self.usage_metadata or UsageMetadata()
+        thinking = counts.thoughts_token_count or 0
+        read = (counts.prompt_token_count or 0) + (counts.tool_use_prompt_token_count or 0)
+        written = (counts.candidates_token_count or 0) + thinking
+        return Usage(
+            input_tokens=read,
+            output_tokens=written,
+            thinking_tokens=thinking,
+            cached_tokens=counts.cached_content_token_count or 0,
+            total_tokens=counts.total_token_count or read + written,
+        )
 
     @property
     def finish_reason(self) -> str | None:
@@ -240,6 +306,20 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     def block_reason(self) -> str | None:
         """Why the prompt was blocked, a `BlockReason`; None if it was not."""
         return self.prompt_feedback.block_reason if self.prompt_feedback else None
+
+    @property
+    def why_stopped(self) -> str | None:
+        """The finish or block reason in words, with the server's message; None before the end.
+
+        Such as "the answer reached the maximum number of tokens (MAX_TOKENS)".
+        """
+        candidate, feedback = self._first, self.prompt_feedback
+        return why_stopped(
+            candidate.finish_reason if candidate else None,
+            candidate.finish_message if candidate else None,
+            feedback.block_reason if feedback else None,
+            feedback.block_reason_message if feedback else None,
+        )
 
     @property
     def content(self) -> Content:

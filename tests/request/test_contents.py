@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -77,7 +78,9 @@ def test_newer_keys_of_a_system_instruction_pass() -> None:
     assert instruction_to_wire({"parts": [A], "newer": 0}) == {"parts": [A], "newer": 0}
 
 
-EXPECTED = " must be a str, a Part, a Content, a dict in wire form, or a list of these, got "
+EXPECTED = (
+    " must be a str, a Path, a Part, a Content, a dict in wire form, or a list of these, got "
+)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,31 @@ def test_invalid_contents_are_refused(
     with pytest.raises(ConfigurationError) as caught:
         to_wire(contents)
     assert str(caught.value) == message.replace("<x>", name)
+
+
+def test_a_path_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\0")
+    for contents, turns in (
+        (path, [user(IMAGE)]),
+        (["a", path, B], [user(A, IMAGE, B)]),
+        ([model(A), path], [model(A), user(IMAGE)]),
+    ):
+        assert json.loads(encode(contents_to_wire(contents))) == turns
+    assert json.loads(encode(contents_to_wire(str(path)))) == [user({"text": str(path)})]
+
+
+def test_files_that_cannot_be_sent_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.unknown-type").write_bytes(b"data")
+    with pytest.raises(ConfigurationError, match=r"^contents\[1\] is a file that cannot be sent: "):
+        contents_to_wire(["a", tmp_path / "a.unknown-type"])
+    for path in (tmp_path, tmp_path / "absent.png"):
+        with pytest.raises(ConfigurationError, match=r"^contents is a file that cannot be read: "):
+            contents_to_wire(path)
+    with pytest.raises(
+        ConfigurationError, match=r"^contents is a file that cannot be sent: .*path"
+    ):
+        contents_to_wire(Path("a\0.png"))
 
 
 def test_the_contents_are_not_modified() -> None:

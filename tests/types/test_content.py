@@ -15,8 +15,11 @@ from cometgem.types import (
     FunctionCall,
     FunctionResponse,
     FunctionResponseBlob,
+    MediaResolution,
+    MediaResolutionLevel,
     Part,
     PartialArg,
+    VideoMetadata,
 )
 from cometgem.types.files import read_file
 
@@ -83,6 +86,44 @@ def test_from_uri() -> None:
     assert part == Part(
         file_data=FileData(file_uri="https://example.com/a.mp4", mime_type="video/mp4")
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        ("low", "MEDIA_RESOLUTION_LOW"),
+        ("Ultra_High", "MEDIA_RESOLUTION_ULTRA_HIGH"),
+        (MediaResolutionLevel.MEDIUM, "MEDIA_RESOLUTION_MEDIUM"),
+        ("MEDIA_RESOLUTION_NEWER", "MEDIA_RESOLUTION_NEWER"),
+    ],
+)
+def test_media_take_a_resolution_and_a_section_of_a_video(
+    tmp_path: Path, given: str, level: str
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    video = VideoMetadata(start_offset="1.5s", end_offset="3s", fps=2)
+    for part in (
+        Part.from_bytes(b"a", "video/mp4", video_metadata=video, media_resolution=given),
+        Part.from_uri("https://a.example", "video/mp4", video_metadata=video,
+                      media_resolution=given),
+        Part.from_file(tmp_path / "a.mp4", video_metadata=video, media_resolution=given),
+    ):  # fmt: skip
+        assert part.video_metadata == video
+        assert part.media_resolution == MediaResolution(level=level)
+
+
+def test_an_unknown_media_resolution_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"media_resolution='hi' is unknown: use one of 'low', "):
+        Part.from_bytes(b"", "image/png", media_resolution="hi")
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.unheard-of"])
+def test_from_file_looks_at_the_first_bytes_if_the_extension_is_unknown(
+    tmp_path: Path, name: str
+) -> None:
+    data = b"\x89PNG\r\n\x1a\n..."
+    (tmp_path / name).write_bytes(data)
+    assert Part.from_file(tmp_path / name) == Part.from_bytes(data, "image/png")
 
 
 def test_from_function_response() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
 from cometgem import (
     APIStatusError,
     APITimeoutError,
+    Approve,
+    Audio,
     Blob,
     Candidate,
     Chat,
@@ -18,9 +20,11 @@ from cometgem import (
     CometGemError,
     ConfigurationError,
     Content,
+    Contents,
     ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
+    ConversationState,
     ConversationStream,
     EventTooLargeError,
     FinishReason,
@@ -32,24 +36,33 @@ from cometgem import (
     GenerateContentStream,
     GenerateOptions,
     GenerationConfig,
+    Image,
     Part,
+    Pause,
     RateLimitError,
+    Refuse,
     ResponseDecodeError,
     RetryPolicy,
+    Round,
     SafetySetting,
     Schema,
+    Source,
+    Span,
     StreamError,
     ThinkingConfig,
     Timeouts,
     Tool,
-    ToolArgumentsError,
+    ToolCallError,
     ToolConfig,
     ToolContext,
     ToolError,
+    ToolFailed,
+    ToolLike,
     ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
+    Usage,
     UsageMetadata,
+    part_from_file,
+    strip_signatures,
     types,
 )
 from cometgem.testing import FakeServer, RecordedRequest, Reply
@@ -132,6 +145,8 @@ async def stream(client: Client) -> None:
         assert_type(chunk.to_json(), str)
     async for text in stream.text_stream:
         assert_type(text, str)
+    async for image in stream.images():
+        assert_type(image, Image)
     assert_type(await anext(stream), GenerateContentResponse)
     assert_type(await stream.open(), None)
     assert_type(await stream.aclose(), None)
@@ -298,6 +313,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         on_tool_error="report",
         confirm=lambda call: call.name != "get_time",
         thinking=1024,
+        foreign_history="skip",
         thoughts=True,
         timeouts=Timeouts(total=60),
     )
@@ -315,6 +331,8 @@ async def tools(client: Client, call: FunctionCall) -> None:
                     assert_type(item.text, str)
     async for text in stream.text_stream:
         assert_type(text, str)
+    async for image in stream.images():
+        assert_type(image, Image)
     assert_type(await stream.get_final_response(), GenerateContentResponse)
     assert_type(stream.snapshot, GenerateContentResponse)
     assert_type(stream.turns, list[Content])
@@ -344,6 +362,10 @@ async def chat(client: Client) -> None:
     assert_type(plain.keep_partial(), None)
     plain.model = "other"
     plain.options["thinking"] = "dynamic"
+    plain.options["thinking"] = "xhigh"
+    assert_type(strip_signatures(plain.history), list[Content])
+    client.chat("m", history=strip_signatures(plain.history), foreign_history="skip")
+    client.chat("m", history=strip_signatures(["Hi", Part(text="there"), *plain.history]))
 
     options: ConversationOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
     acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
@@ -355,18 +377,72 @@ async def chat(client: Client) -> None:
     assert_type(client.load_chat(b"{}", tools=[get_time]), Chat[ConversationItem])
 
 
+async def waiting(client: Client) -> None:
+    answers: dict[str | int, object] = {"id": Approve(), 1: Refuse("no"), 2: {"any": "result"}}
+    stream = client.run_tools("m", "Hi", tools=[get_time], answers=answers, total_time=60)
+    assert_type(stream.state, ConversationState)
+    if stream.state == "paused":
+        assert_type(stream.pending, list[FunctionCall])
+        assert_type(stream.pause_reasons, list[str])
+    assert_type(stream.history, list[Content])
+    assert_type(stream.round, int)
+    client.run_tools("m", stream.history, tools=[get_time], answers={"id": "result"})
+    client.run_tools("m", stream.history, tools=[get_time], answers={0: Approve({"zone": "UTC"})})
+    chat = client.chat("m", tools=[get_time], confirm=wait, on_tool_error=tell)
+    assert_type(chat.pending, list[FunctionCall])
+    assert_type(await chat.resume(), GenerateContentResponse)
+    by_id = {call.id: Approve() for call in chat.pending}
+    assert_type(await chat.resume(by_id, max_rounds=2), GenerateContentResponse)
+    assert_type(chat.resume_stream({0: 5}), ConversationStream[ConversationItem])
+    plain = client.load_chat("{}")
+    assert_type(plain.resume_stream({}), ConversationStream[GenerateContentResponse])
+
+
+async def wait(call: FunctionCall) -> bool | Pause:
+    return call.id is None or Pause("later")
+
+
+def tell(error: ToolError) -> str:
+    return f"{error}"
+
+
+async def tell_later(error: ToolError) -> str:
+    raise ToolFailed(f"{error}")
+
+
+def prepare(asked: Round) -> None:
+    assert_type(asked.number, int)
+    asked.model = "other"
+    asked.tools = [get_time]
+    asked.contents.append("Be brief.")
+    asked.tool_config = {"functionCallingConfig": {"mode": "ANY"}}
+    asked.tool_config = None
+
+
+async def prepare_later(asked: Round) -> None:
+    prepare(asked)
+
+
+def steps(client: Client) -> None:
+    tools: list[ToolLike] = [get_time, FunctionTool(None, name="ask")]
+    client.run_tools("m", "Hi", tools=tools, stop_after={"ask"}, prepare_round=prepare)
+    client.run_tools("m", "Hi", tools=tools, stop_after=["ask"], prepare_round=prepare_later)
+    client.run_tools("m", "Hi", tools=tools, stop_after=lambda response: response.text != "")
+    client.chat("m", tools=tools, force_every_round=True, on_tool_error=tell_later)
+    client.chat("m", tools=tools, confirm=lambda call: Refuse() if call.id else Pause)
+
+
 def tool_errors(error: ToolError) -> None:
     assert_type(error.call, FunctionCall)
-    assert_type(error.turns, list[Content])
+    assert_type(error.turns, Sequence[Content])
     assert_type(error.responses, list[FunctionResponse])
     match error:
         case ToolTimeoutError():
             assert_type(error.seconds, float)
             builtin(error)
-        case UnknownToolError():
+        case ToolCallError():
             assert_type(error.known, list[str])
-        case ToolArgumentsError() | UnfinishedCallError():
-            assert_type(error.message, str)
+            assert_type(error.reason, Literal["unknown_tool", "arguments", "unfinished"])
         case _:
             pass
 
@@ -377,7 +453,27 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.parts, list[Part])
     assert_type(response.content, Content)
     assert_type(response.function_calls, list[FunctionCall])
-    assert_type(response.images, list[Blob])
+    assert_type(response.images, list[Image])
+    for image in response.images:
+        assert_type(image.data, bytes)
+        assert_type(image.size, tuple[int, int] | None)
+        assert_type(image.save("a").name, str)
+        Part(inline_data=image)
+    if response.audio:
+        assert_type(response.audio, Audio)
+        assert_type(response.audio.seconds, float | None)
+    assert_type(response.sources, list[Source])
+    for source in response.sources:
+        assert_type(source.title, str | None)
+        assert_type(source.spans, tuple[Span, ...])
+        assert_type([response.text[span.start : span.end] for span in source.spans], list[str])
+    assert_type(response.text_with_citations(), str)
+    response.text_with_citations("brackets")
+    response.text_with_citations(lambda number, source: f"{number} {source.title}")
+    assert_type(response.search_entry_point, str | None)
+    assert_type(response.why_stopped, str | None)
+    assert_type(response.usage, Usage)
+    assert_type(response.usage.output_tokens, int)
     assert_type(response.finish_reason, str | None)
     assert_type(response.block_reason, str | None)
     assert_type(response.raw, bytes)
@@ -416,6 +512,7 @@ def parts(path: Path) -> None:
     assert_type(Part.from_uri("https://example.com/a.png", "image/png"), Part)
     assert_type(Part.from_file("a.png"), Part)
     assert_type(Part.from_file(path), Part)
+    assert_type(Part.from_file(path, media_resolution="low"), Part)
     assert_type(Part.from_function_response("f", {}), Part)
     Part(function_response=FunctionResponse(name="f", response={}, id="1"))
     Tool(function_declarations=[FunctionDeclaration(name="f", parameters=Schema(type="OBJECT"))])
@@ -424,6 +521,15 @@ def parts(path: Path) -> None:
     assert_type(Part().thought_signature, str | None)
     assert_type(Part().inline_data, Blob | None)
     assert_type(Blob().data, bytes)
+
+
+async def files(client: Client, path: Path) -> None:
+    part = await part_from_file(path, max_size=None)
+    assert_type(part, Part)
+    contents: Contents = [path, part, "What is this?"]
+    await client.generate_content("m", contents)
+    await client.generate_content("m", path)
+    await client.chat("m").send([path, "What is this?"])
 
 
 async def failures(client: Client) -> None:
