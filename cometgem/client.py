@@ -18,20 +18,20 @@ from cometgem.options import GenerateOptions, as_continuation, check_call
 from cometgem.request.address import Key, Secret, as_key, check_base_url, check_key
 from cometgem.request.arguments import check_bool, is_integer, shown
 from cometgem.request.build import build_request
+from cometgem.request.contents import contents_to_wire
 from cometgem.request.continuation import as_stream, exceeds_single_call, token_of, with_token
 from cometgem.request.functions import as_function_tools
 from cometgem.request.options import check_headers, check_names
-from cometgem.request.response_type import as_response_type, check_dialect
 from cometgem.response.sse import MAX_EVENT_SIZE
 from cometgem.single import SingleCall
 from cometgem.stream import GenerateContentStream
-from cometgem.typed_single import check_reasks, generate_typed
+from cometgem.typed_single import ask_until_it_fits, type_of_call
 from cometgem.typed_stream import TypedStream
 from cometgem.version import __version__
 from cometgem.warn import warn_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
-    from cometgem.request.response_type import ResponseType, SchemaDialect, TypeAdapterLike
+    from cometgem.request.response_type import SchemaDialect, TypeAdapterLike
     from cometgem.response.typed import TypedResponse
+    from cometgem.types.content import Content
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["BASE_URL", "Client"]
@@ -236,14 +237,17 @@ class Client:
             ContinuationUnsupportedError: A long answer began again instead of going on.
             ResponseDecodeError: Not a valid ``generateContent`` response.
         """
-        kind = _as_type(response_type, schema_dialect, options, reasks)
+        kind = type_of_call(response_type, schema_dialect, reasks, options)
         if kind is None:
             return await self._generate(model, contents, options)
+        turns: list[Any] = [] if not reasks else contents_to_wire(contents)
 
-        async def generate(turns: Contents) -> GenerateContentResponse:
-            return await self._generate(model, turns, options)
+        def ask_again(*more: Content) -> Awaitable[GenerateContentResponse]:
+            turns.extend(more)
+            return self._generate(model, turns, options)
 
-        return await generate_typed(generate, contents, kind, reasks)
+        first = self._generate(model, contents, options)
+        return await ask_until_it_fits(first, ask_again, kind, reasks)
 
     async def _generate(
         self, model: str, contents: Contents, options: GenerateOptions
@@ -324,7 +328,7 @@ class Client:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
-        kind = _as_type(response_type, schema_dialect, options)
+        kind = type_of_call(response_type, schema_dialect, 0, options)
         request = self._request("streamGenerateContent", model, contents, options)
         attempts = self._attempts(request, options, streamed=True)
         continuation = as_continuation(options)
@@ -529,23 +533,6 @@ class Client:
             streamed=streamed,
             token=token_of(request),
         )
-
-
-def _as_type(
-    annotation: Any, dialect: object, options: GenerateOptions, reasks: object = 0
-) -> ResponseType[Any] | None:
-    """Return what a ``response_type`` means, and add its schema to the options; None if none."""
-    if annotation is None:
-        if reasks or dialect != "json":
-            name = "reasks" if reasks else "schema_dialect"
-            raise ConfigurationError(f"{name}=... needs response_type=...")
-        return None
-    check_reasks(reasks)
-    kind = as_response_type(annotation)
-    options["generation_config"] = kind.add_to(
-        options.get("generation_config"), options.get("extra_body"), check_dialect(dialect)
-    )
-    return kind
 
 
 def _find_key(given: Key | ConfigurationError | None) -> Key:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cometgem.errors import ConfigurationError, OutputValidationError
 from cometgem.request.arguments import is_integer, shown
-from cometgem.request.contents import contents_to_wire
+from cometgem.request.response_type import as_response_type, check_dialect
 from cometgem.response.typed import TypedResponse
 from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
@@ -15,36 +15,56 @@ from cometgem.types.response import UsageMetadata
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cometgem.request.contents import Contents
+    from cometgem.options import CallOptions
     from cometgem.request.response_type import ResponseType
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["check_reasks", "generate_typed"]
+__all__ = ["ask_until_it_fits", "check_reasks", "type_of_call"]
 
 _T = TypeVar("_T")
 
 
-async def generate_typed(
-    generate: Callable[[Contents], Awaitable[GenerateContentResponse]],
-    contents: Contents,
+def type_of_call(
+    annotation: Any, dialect: object, reasks: object, options: CallOptions
+) -> ResponseType[Any] | None:
+    """Return what a ``response_type`` means, and add its schema to the options; None if none.
+
+    Raises:
+        ConfigurationError: The type, the dialect or ``reasks`` is not valid, or the options define
+            the format of the answer already.
+    """
+    if annotation is None:
+        if reasks or dialect != "json":
+            name = "reasks" if reasks else "schema_dialect"
+            raise ConfigurationError(f"{name}=... needs response_type=...")
+        return None
+    check_reasks(reasks)
+    kind = as_response_type(annotation)
+    options["generation_config"] = kind.add_to(
+        options.get("generation_config"), options.get("extra_body"), check_dialect(dialect)
+    )
+    return kind
+
+
+async def ask_until_it_fits(
+    first: Awaitable[GenerateContentResponse],
+    ask_again: Callable[[Content, Content], Awaitable[GenerateContentResponse]],
     kind: ResponseType[_T],
     reasks: int,
 ) -> TypedResponse[_T]:
     """Return the first answer that matches the type, or the last one.
 
     Args:
-        generate: Makes one request.
-        contents: Those of the first request.
+        first: Makes the first request.
+        ask_again: Makes another one, given the model's turn, as it came, and the user's reply.
         kind: The type.
         reasks: How many more requests may be made.
     """
-    typed = TypedResponse.of(await generate(contents), kind)
+    typed = TypedResponse.of(await first, kind)
     attempts: list[GenerateContentResponse] = [typed]
-    turns: list[Any] = contents_to_wire(contents) if reasks else []
     while len(attempts) <= reasks and (problem := _wrong(typed)) is not None:
-        # The model's turn as it came, with the signatures of its thoughts.
-        turns += [typed.content, Content(role="user", parts=[Part(text=_complaint(problem))])]
-        typed = TypedResponse.of(await generate(turns), kind)
+        reply = Content(role="user", parts=[Part(text=_complaint(problem))])
+        typed = TypedResponse.of(await ask_again(typed.content, reply), kind)
         attempts.append(typed)
     if len(attempts) == 1:
         return typed

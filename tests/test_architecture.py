@@ -87,6 +87,7 @@ SOME_FILES = {
 # Packages that a room may import for annotations only, under TYPE_CHECKING.
 ONLY_TYPES = {
     "client": {"aiohttp", "typing_extensions"},
+    "conversation": {"typing_extensions"},
     "typed_stream": {"typing_extensions"},
 }
 

@@ -34,6 +34,7 @@ OWN_JSON = {
     "cometgem.client.Client.generate_content": {"response_type"},  # the overloads are exact
     "cometgem.client.Client.load_chat": {"return"},
     "cometgem.client.Client.stream_generate_content": {"response_type"},
+    "cometgem.conversation.chat.Chat.send": {"response_type"},  # the overloads are exact
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
     "cometgem.request.functions.FunctionTool.from_schema": {"parameters"},

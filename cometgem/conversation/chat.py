@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from cometgem.conversation.open_turn import find_tail, pending_of
 from cometgem.conversation.start import check_conversation, start_conversation
@@ -19,13 +19,16 @@ from cometgem.errors import ConfigurationError
 from cometgem.request.arguments import check_bool
 from cometgem.request.functions import FunctionTool, as_function_tools
 from cometgem.response.usage import add_usage
+from cometgem.typed_single import ask_until_it_fits, type_of_call
 from cometgem.types.checkpoint import Checkpoint
 from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
+
+    from typing_extensions import TypeForm
 
     from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from cometgem.conversation.rounds import ConversationStream
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
+    from cometgem.request.response_type import ResponseType, SchemaDialect, TypeAdapterLike
+    from cometgem.response.typed import TypedResponse
     from cometgem.types.content import Content, FunctionCall
 
 __all__ = ["Chat", "load_chat"]
@@ -98,21 +103,65 @@ class Chat(Generic[ItemT_co]):
     def __repr__(self) -> str:
         return f"<Chat with {self.model}, turns={len(self.history)}>"
 
+    @overload
     async def send(
         self, contents: Contents, **options: Unpack[ConversationOptions]
+    ) -> GenerateContentResponse: ...
+
+    @overload
+    async def send(
+        self,
+        contents: Contents,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[ConversationOptions],
+    ) -> TypedResponse[_T]: ...
+
+    @overload
+    async def send(
+        self,
+        contents: Contents,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[ConversationOptions],
+    ) -> TypedResponse[_T]: ...
+
+    async def send(
+        self,
+        contents: Contents,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        **options: Unpack[ConversationOptions],
     ) -> GenerateContentResponse:
         """Send a message and return the complete answer, running functions as needed.
 
         Args:
             contents: As for ``generate_content``.
+            response_type: As for ``generate_content``: the type of the last answer.
+            schema_dialect: As for ``generate_content``.
+            reasks: How often the model is asked again if the answer does not match the type. Wrong
+                answers and what was said about them stay in the history.
             **options: Options for this turn, which override those of the chat.
 
         Raises:
             RuntimeError: The previous turn is still in progress.
             CometGemError: As in ``generate_content`` and ``run_tools``; the history is unchanged.
         """
-        async with self._turn(contents, options, streamed=False) as stream:
-            return await stream.get_final_response()
+        kind = self._add_type(response_type, schema_dialect, reasks, options)
+        if kind is None:
+            return await self._send(contents, options)
+
+        def ask_again(_: Content, reply: Content) -> Awaitable[GenerateContentResponse]:
+            return self._send(reply, options)  # the model's turn is in the history
+
+        first = self._send(contents, options)
+        return await ask_until_it_fits(first, ask_again, kind, reasks)
 
     def stream(
         self, contents: Contents, **options: Unpack[ConversationOptions]
@@ -222,6 +271,22 @@ class Chat(Generic[ItemT_co]):
                 usage_metadata=self.usage,
             )
         )
+
+    async def _send(
+        self, contents: Contents, options: ConversationOptions
+    ) -> GenerateContentResponse:
+        async with self._turn(contents, options, streamed=False) as stream:
+            return await stream.get_final_response()
+
+    def _add_type(
+        self, annotation: Any, dialect: object, reasks: object, options: ConversationOptions
+    ) -> ResponseType[Any] | None:
+        """Add the schema of a type to the options of a turn, beside what the chat's options say."""
+        whole: ConversationOptions = {**self.options, **options}
+        kind = type_of_call(annotation, dialect, reasks, whole)
+        if kind is not None:
+            options["generation_config"] = whole["generation_config"]
+        return kind
 
     def _turn(
         self, contents: Contents, options: ConversationOptions, *, streamed: bool

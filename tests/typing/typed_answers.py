@@ -109,6 +109,13 @@ async def streams(client: Client) -> None:
     assert_type(pairs.items(), ItemStream[int])
 
 
+async def chats(client: Client) -> None:
+    chat = client.chat("m")
+    assert_type(await chat.send("p"), GenerateContentResponse)
+    assert_type(await chat.send("p", response_type=list[Planet]), TypedResponse[list[Planet]])
+    assert_type((await chat.send("p", response_type=Planet | None, reasks=1)).parsed, Planet | None)
+
+
 def error(failure: OutputValidationError) -> None:
     assert_type(failure.problem, Literal["cut", "blocked", "empty", "wrong"])
     assert_type(failure.path, str)
