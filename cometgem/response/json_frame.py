@@ -6,7 +6,13 @@ other text around the JSON is an error, since nothing tells whether the answer i
 
 from __future__ import annotations
 
-__all__ = ["JSONFrame", "JSONSyntaxError", "unwrap"]
+import re
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["JSONFrame", "JSONSyntaxError", "matcher", "unwrap"]
 
 _BLANKS = " \t\r\n"
 _FENCE = "```"
@@ -97,6 +103,12 @@ class JSONFrame:
         """Return the rest of a complete text without blanks and the end of the fence."""
         text = text.rstrip(_BLANKS)
         return text.removesuffix(_FENCE).rstrip(_BLANKS) if self._fenced else text
+
+
+def matcher(pattern: str) -> Callable[[str, int], re.Match[str]]:
+    """Return ``match`` of a pattern that matches the empty string, too, so that it never fails."""
+    match = re.compile(pattern, re.DOTALL).match
+    return cast("Callable[[str, int], re.Match[str]]", match)
 
 
 def unwrap(text: str) -> str:

@@ -7,12 +7,11 @@ skipped by regular expressions that never go back, and an element is joined once
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cometgem.response.json_frame import JSONFrame, JSONSyntaxError
+from cometgem.response.json_frame import JSONFrame, JSONSyntaxError, matcher
 from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["JSONItems", "JSONPathError"]
 
-_BLANKS = re.compile(r"[ \t\r\n]*+")
-_IN_STRING = re.compile(r"(?:[^\"\\]++|\\.)*+", re.DOTALL)
-_IN_SCALAR = re.compile(r"[^ \t\r\n,\[\]{}\":]*+")
-# Ends before the next bracket that has others inside or does not end here, or a string that is cut.
+_skip_blanks = matcher(r"[ \t\r\n]*+")
+_skip_string = matcher(r"(?:[^\"\\]++|\\.)*+")
+_skip_scalar = matcher(r"[^ \t\r\n,\[\]{}\":]*+")
+# Ends before a bracket, unless all of the list or object is there and has no others inside, or
+# before a string that is cut.
 _FLAT = r'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
-_to_bracket = re.compile(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+", re.DOTALL).match
+_skip_flat = matcher(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+")
 
 _KINDS = {"{": "an object", "[": "a list", '"': "a string", "t": "true", "f": "false", "n": "null"}
 _KINDS |= dict.fromkeys("-0123456789", "a number")
@@ -140,7 +140,7 @@ class JSONItems:
 
     def _on_path(self, text: str, at: int) -> int:
         """Before the list, or an object that it is in."""
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         inner = self._level == len(self._path)
         if text[at] != ("[" if inner else "{"):
@@ -158,7 +158,7 @@ class JSONItems:
         return at + 1
 
     def _first_element(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] == "]":
             self._end_level()
@@ -171,7 +171,7 @@ class JSONItems:
         return self._start_value(text, at, keeps=True)
 
     def _next_element(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] == ",":
             self._state = JSONItems._element
@@ -182,7 +182,7 @@ class JSONItems:
         return at + 1
 
     def _first_member(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] == "}":
             self._end_object()
@@ -190,7 +190,7 @@ class JSONItems:
         return self._key(text, at)
 
     def _key(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] != '"':
             raise self._error("expected a key in double quotes", text, at)
@@ -198,7 +198,7 @@ class JSONItems:
         return self._start_value(text, at, keeps=True)
 
     def _colon(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] != ":":
             raise self._error("expected ':'", text, at)
@@ -220,7 +220,7 @@ class JSONItems:
         return self._start_value(text, at, keeps=False)
 
     def _next_member(self, text: str, at: int) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         if text[at] == ",":
             self._state = JSONItems._key
@@ -236,7 +236,7 @@ class JSONItems:
         return len(text)
 
     def _start_value(self, text: str, at: int, *, keeps: bool) -> int:
-        if (at := _end_of(_BLANKS, text, at)) == len(text):
+        if (at := _skip_blanks(text, at).end()) == len(text):
             return at
         self._keeps = keeps
         char = text[at]
@@ -256,14 +256,15 @@ class JSONItems:
     def _in_brackets(self, text: str, at: int) -> int:
         start, depth = at, self._depth
         while True:
-            match = _to_bracket(text, at)
-            at = at if match is None else match.end()
+            at = _skip_flat(text, at).end()
             if at == len(text):
                 break
             char = text[at]
             at += 1
-            if char == '"':
+            if char == '"':  # cut
                 self._state = JSONItems._in_string
+                at = _skip_string(text, at).end()
+                self._rest = text[at:]  # half an escape
                 break
             if char in "[{":
                 depth += 1
@@ -279,11 +280,12 @@ class JSONItems:
                     self._after(self)
                     return at
         self._depth = depth
-        self._keep(text[start:at])
-        return at
+        if self._keeps:
+            self._pieces.append(text[start:at])
+        return len(text)
 
     def _in_string(self, text: str, at: int) -> int:
-        end = _end_of(_IN_STRING, text, at)
+        end = _skip_string(text, at).end()
         if end == len(text):
             self._keep(text[at:end])
             return end
@@ -299,7 +301,7 @@ class JSONItems:
         return end + 1
 
     def _in_scalar(self, text: str, at: int) -> int:
-        end = _end_of(_IN_SCALAR, text, at)
+        end = _skip_scalar(text, at).end()
         self._keep(text[at:end])
         if end < len(text):
             self._after(self)
@@ -335,9 +337,3 @@ class JSONItems:
 
     def _error(self, expected: str, text: str, at: int) -> JSONSyntaxError:
         return JSONSyntaxError(f"{expected}, got {text[at]!r}", self._base + at)
-
-
-def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return the end of a match at ``at``; the pattern matches the empty string, too."""
-    match = pattern.match(text, at)
-    return at if match is None else match.end()

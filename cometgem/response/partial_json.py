@@ -1,15 +1,16 @@
 """Decodes JSON while it arrives: plain values that grow, showing only what is certain.
 
-Accepted is exactly what ``msgspec.json.decode`` accepts, inside a `JSONFrame`. The cost is linear
-in the length of the text, however it is cut and however often the value is looked at:
+The same JSON is accepted as by ``msgspec.json.decode``, inside a `JSONFrame`, with a limit of
+nesting. The cost is linear in the length of the text, however it is cut and however often the value
+is read:
 
-- A token is matched by one regular expression, which never goes back (all its repeats are
-  possessive). What is kept of a token that is cut has a fixed length; strings and numbers, which
-  have none, are kept in pieces.
-- A string that is still open is part of the value, so each look at it needs a ``str`` of all that
-  has come. Its pieces are appended with ``+=`` to the only reference there is, which CPython does
-  in place. Whoever keeps the string itself from look to look, not only the object that it is in,
-  has it copied each time: 1 MB in 3,000 pieces then costs 30 microseconds a piece.
+- Tokens are matched by regular expressions that never go back, since all their repeats are
+  possessive. The rest of a token that is cut is at most as long as an escape. Strings and numbers,
+  which may be longer, are kept in pieces.
+- A string that is still open is part of the value, so each read needs a ``str`` of all of it. The
+  new pieces are appended with ``+=`` to the only reference, which CPython does in place, without
+  copying the string. A caller who keeps the string itself from one read to the next makes it two
+  references, and each read a copy: 30 microseconds for 1 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import TYPE_CHECKING, Any
 
-from cometgem.response.json_frame import JSONFrame, JSONSyntaxError
+from cometgem.response.json_frame import JSONFrame, JSONSyntaxError, matcher
 from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ _match_next_member = re.compile(
 _HEX = "[0-9a-fA-F]"
 _HIGH = rf"[dD][89abAB]{_HEX}{{2}}"
 _LOW = rf"[dD][c-fC-F]{_HEX}{{2}}"
-_IN_STRING = re.compile(
+_skip_string = matcher(
     r'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]'
     rf"|\\u(?![dD][89a-fA-F]){_HEX}{{4}}|\\u{_HIGH}\\u{_LOW})*+"
 )
 _CUT_ESCAPE = re.compile(
     rf"\\(?:u(?:{_HEX}{{0,3}}|{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?)?"
 )
-_IN_NUMBER = re.compile(r"[-+.0-9eE]*+")
+_skip_digits = matcher(r"[-+.0-9eE]*+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)((?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)")
-_SOME_BLANKS = re.compile(_BLANKS)
+_skip_all_blanks = matcher(_BLANKS)
 
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _WORD_OF = {word[0]: word for word in _WORDS}
@@ -96,7 +97,7 @@ class PartialJSON:
         self._key = ""  # of the value to come
         self._slot: Any = None  # the index or key in `_top` of a string that is open
         self._is_key = False  # what the open string is
-        self._pieces: list[str] = []  # of an open string or number, since the last look
+        self._pieces: list[str] = []  # of an open string or number, since the last read
         self._rest = ""  # a token that is cut
         self._base = 0  # the position of the text that is being read
         self._start = 0  # the position of an open number
@@ -285,7 +286,7 @@ class PartialJSON:
 
     def _in_string(self, text: str, at: int) -> int:
         """In a value or a key, after the opening quote."""
-        end = _end_of(_IN_STRING, text, at)
+        end = _skip_string(text, at).end()
         if end > at:
             run = text[at:end]
             self._pieces.append(scanstring(run + '"', 0)[0] if "\\" in run else run)
@@ -302,7 +303,7 @@ class PartialJSON:
         return len(text)
 
     def _in_number(self, text: str, at: int) -> int:
-        end = _end_of(_IN_NUMBER, text, at)
+        end = _skip_digits(text, at).end()
         self._pieces.append(text[at:end])
         if end < len(text):
             self._end_number()
@@ -390,10 +391,4 @@ class PartialJSON:
 def _skip_blanks(text: str, at: int) -> int:
     if at == len(text) or text[at] not in " \t\r\n":
         return at
-    return _end_of(_SOME_BLANKS, text, at)
-
-
-def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return the end of a match at ``at``; the pattern matches the empty string, too."""
-    match = pattern.match(text, at)
-    return at if match is None else match.end()
+    return _skip_all_blanks(text, at).end()
