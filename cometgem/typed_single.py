@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cometgem.errors import ConfigurationError, OutputValidationError
 from cometgem.request.arguments import is_integer, shown
-from cometgem.request.response_type import as_response_type, check_dialect
 from cometgem.response.typed import TypedResponse
 from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
@@ -38,6 +37,9 @@ def type_of_call(
             name = "reasks" if reasks else "schema_dialect"
             raise ConfigurationError(f"{name}=... needs response_type=...")
         return None
+    # Only when needed, since it would add to the time that importing the package takes.
+    from cometgem.request.response_type import as_response_type, check_dialect  # noqa: PLC0415
+
     check_reasks(reasks)
     kind = as_response_type(annotation)
     options["generation_config"] = kind.add_to(

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overloa
 
 from cometgem.errors import ConfigurationError, OutputValidationError
 from cometgem.request.arguments import shown
-from cometgem.request.response_type import as_response_type
-from cometgem.response.json_frame import JSONSyntaxError
-from cometgem.response.json_items import JSONItems, JSONPathError
-from cometgem.response.partial_json import PartialJSON
+from cometgem.response.json_frame import JSONPathError, JSONSyntaxError
 from cometgem.response.typed import MISMATCHES, TypedResponse, explain, problem_of
 from cometgem.stream import GenerateContentStream
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from cometgem.hops import Continuation
     from cometgem.http.attempts import Attempts
     from cometgem.request.response_type import ResponseType, TypeAdapterLike
+    from cometgem.response.partial_json import PartialJSON
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["ItemStream", "TypedStream"]
@@ -92,6 +90,8 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
             OutputValidationError: What has come is not JSON.
         """
         if self._partial is None:
+            from cometgem.response.partial_json import PartialJSON  # noqa: PLC0415  only when needed
+
             self._partial = PartialJSON()
         try:
             new = self.texts[self._partial_read :]
@@ -134,6 +134,8 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
         if not isinstance(path, str):
             raise ConfigurationError(f"items(path={shown(path)}) must be a str such as 'planets'")
         if element_type is not None:
+            from cometgem.request.response_type import as_response_type  # noqa: PLC0415
+
             kind = as_response_type(element_type)
         elif path:
             raise ConfigurationError(
@@ -193,6 +195,8 @@ class ItemStream(Generic[_T_co]):
     def __init__(
         self, stream: TypedStream[Any], path: tuple[str, ...], kind: ResponseType[_T_co]
     ) -> None:
+        from cometgem.response.json_items import JSONItems  # noqa: PLC0415  only when needed
+
         self._stream = stream
         self._where = ".".join(["$", *path])
         self._kind = kind

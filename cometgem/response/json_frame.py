@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["JSONFrame", "JSONSyntaxError", "matcher", "unwrap"]
+__all__ = ["JSONFrame", "JSONPathError", "JSONSyntaxError", "matcher", "unwrap"]
 
 _BLANKS = " \t\r\n"
 _FENCE = "```"
@@ -34,6 +34,23 @@ class JSONSyntaxError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.message} at character {self.position:,}"
+
+
+class JSONPathError(ValueError):
+    """There is something else where a list was looked for.
+
+    Attributes:
+        path: Where, as a JSON path such as ``$.planets``.
+        message: What is there instead.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.message}"
 
 
 class JSONFrame:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cometgem.response.json_frame import JSONFrame, JSONSyntaxError, matcher
+from cometgem.response.json_frame import JSONFrame, JSONPathError, JSONSyntaxError, matcher
 from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["JSONItems", "JSONPathError"]
+__all__ = ["JSONItems"]
 
 _skip_blanks = matcher(r"[ \t\r\n]*+")
 _skip_string = matcher(r"(?:[^\"\\]++|\\.)*+")
@@ -29,23 +29,6 @@ _skip_flat = matcher(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+")
 
 _KINDS = {"{": "an object", "[": "a list", '"': "a string", "t": "true", "f": "false", "n": "null"}
 _KINDS |= dict.fromkeys("-0123456789", "a number")
-
-
-class JSONPathError(ValueError):
-    """There is something else where a list was looked for.
-
-    Attributes:
-        path: Where, as a JSON path such as ``$.planets``.
-        message: What is there instead.
-    """
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(path, message)
-        self.path = path
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.path} {self.message}"
 
 
 class JSONItems:
