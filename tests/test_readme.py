@@ -175,6 +175,8 @@ def test_a_block_runs_and_prints_what_it_says(block: str, fake_server: FakeServe
 
 # What a block prints against `cometgem serve`, by a word that occurs in it.
 UNSCRIPTED = {
+    "chat.resume": "pay says: paid 5 euros to Ada.\n",
+    "stop_after": "",
     "poem": "Hello from the fake server.\n12 tokens, STOP\n",
     "responseModalities": "image/png 67 bytes\n",
     "json.loads": "['text', 'text 2']\n",

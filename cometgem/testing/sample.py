@@ -23,6 +23,8 @@ _DEEP = 4  # levels, from which on such an array has one item
 _DEEPEST = 50  # levels
 _MOST = 10_000  # values; definitions that refer to each other twice would double on every level
 
+_LIMITS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+
 _FORMATS = {
     "date": "2061-07-28",
     "date-time": "2061-07-28T12:00:00Z",
@@ -49,12 +51,21 @@ class Sampler:
     Args:
         root: The schema that `$ref` refers into.
         text: What a string without other hints is; None makes it the name of its property.
+        number: What a number without limits is; None makes it a small one.
         optional: Whether properties that are not required are written.
     """
 
-    def __init__(self, root: JSONObject, *, text: str | None = None, optional: bool = True) -> None:
+    def __init__(
+        self,
+        root: JSONObject,
+        *,
+        text: str | None = None,
+        number: int | None = None,
+        optional: bool = True,
+    ) -> None:
         self._root = root
         self._text = text
+        self._number = number
         self._optional = optional
         self._refs: list[str] = []
         self._depth = 0
@@ -137,6 +148,8 @@ class Sampler:
                 return dict(self._properties(schema))
             case "array":
                 return list(self._items(schema, name))
+            case "integer" | "number" if self._number is not None and _LIMITS.isdisjoint(schema):
+                return self._number
             case "integer" | "number" as kind:
                 return _number(schema, whole=kind == "integer")
             case "boolean" | "null" as kind:

@@ -129,7 +129,9 @@ def _tools(body: JSONObject) -> list[JSONObject]:
 
 def _call(function: JSONObject, question: str, request: RecordedRequest) -> Reply:
     schema = function.get("parametersJsonSchema", function.get("parameters"))
-    sampler = Sampler(_object(schema), text=_name_in(question), optional=False)
+    sampler = Sampler(
+        _object(schema), text=_name_in(question), number=_number_in(question), optional=False
+    )
     args = sampler.value() if schema else {}
     name = str(function.get("name"))
     return Reply.call(name, _object(args), id=f"call-of-{request.request_id}", signature=_SIGNATURE)
@@ -147,6 +149,12 @@ def _name_in(question: str) -> str | None:
     """Return the last name in a question, a capitalized word that does not begin a sentence."""
     names = re.findall(r"(?<![.?!:])(?<=\s)([A-Z][\w'-]+)", question)
     return names[-1] if names else None
+
+
+def _number_in(question: str) -> int | None:
+    """Return the first whole number in a question."""
+    found = re.search(r"(?<![\w.,])\d{1,9}(?![\w]|[.,]\d)", question)
+    return None if found is None else int(found[0])
 
 
 def _sentence(result: JSONObject) -> str:

@@ -191,3 +191,23 @@ async def test_odd_requests_get_the_greeting(fake_server: FakeServer) -> None:
         "generationConfig": {"responseModalities": "IMAGE"},
     }
     assert (await parts(fake_server, **body))[-1] == {"text": "Hello from the fake server."}
+
+
+@pytest.mark.parametrize(
+    ("question", "euros"),
+    [
+        ("Pay Ada 5 euros.", 5),
+        ("Pay Ada 12, please.", 12),
+        ("Pay v2 of 3.5 and 7 euros", 7),
+        ("Pay.", 1),
+    ],
+)
+async def test_a_number_of_the_question_becomes_an_argument(
+    client: Client, question: str, euros: int
+) -> None:
+    def pay(to: str, euros: int) -> str:
+        """Pay someone."""
+        return f"{to} got {euros}"
+
+    response = await client.generate_content(MODEL, question, tools=[pay])
+    assert response.function_calls[0].args["euros"] == euros
