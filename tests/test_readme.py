@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -135,7 +136,7 @@ BEFORE = {
     "FakeServer": FakeServer,
     "RecordedRequest": RecordedRequest,
     "Reply": Reply,
-    "response": types.GenerateContentResponse(),
+    "response": msgspec.convert(GROUNDED, types.GenerateContentResponse),
 }
 
 
@@ -178,7 +179,9 @@ UNSCRIPTED = {
     "chat.resume": "pay says: paid 5 euros to Ada.\n",
     "stop_after": "",
     "poem": "Hello from the fake server.\n12 tokens, STOP\n",
-    "responseModalities": "image/png 67 bytes\n",
+    "comet-{number}": "comet-1.png image/png (1, 1)\n",
+    '"AUDIO"': "speech.wav 0.1 seconds\n",
+    "responseModalities": "comet.png image/png\n",
     "json.loads": "['text', 'text 2']\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\nresult {'weather': 'rain in Bath'}\n"
     "get_weather says: weather: rain in Bath.",

@@ -77,15 +77,19 @@ def unscripted(request: RecordedRequest) -> Reply:
         return _text(answer)
     if results:
         return _text(" ".join(map(_sentence, results)))
+    return _media(config) or (Reply.chunks(FOUND) if _searches(body) else HELLO)
+
+
+def _media(config: JSONObject) -> Reply | None:
     modalities = {str(one).upper() for one in _list(config.get("responseModalities"))}
     if "IMAGE" in modalities:
         picture = Reply.image(PICTURE)
         return Reply.text("A picture: ").then(picture) if "TEXT" in modalities else picture
-    if "AUDIO" in modalities:
-        return Reply.chunks([{"inlineData": SILENCE}])
-    if any({"googleSearch", "google_search"} & tool.keys() for tool in _tools(body)):
-        return Reply.chunks(FOUND)
-    return HELLO
+    return Reply.chunks([{"inlineData": SILENCE}]) if "AUDIO" in modalities else None
+
+
+def _searches(body: JSONObject) -> bool:
+    return any({"googleSearch", "google_search"} & tool.keys() for tool in _tools(body))
 
 
 def _text(text: str) -> Reply:

@@ -211,3 +211,17 @@ async def test_a_number_of_the_question_becomes_an_argument(
 
     response = await client.generate_content(MODEL, question, tools=[pay])
     assert response.function_calls[0].args["euros"] == euros
+
+
+async def test_a_sound(client: Client) -> None:
+    config: Any = {"responseModalities": ["AUDIO"]}
+    response = await client.generate_content(MODEL, "Sing.", generation_config=config)
+    assert response.audio is not None
+    assert response.audio.seconds == 0.1
+
+
+@pytest.mark.parametrize("tool", [{"googleSearch": {}}, {"google_search": {}}])
+async def test_a_text_with_a_source(client: Client, tool: Any) -> None:
+    response = await client.generate_content(MODEL, "What are comets?", tools=[tool])
+    assert [source.uri for source in response.sources] == ["https://example.com/comets"]
+    assert response.text_with_citations("brackets") == "Comets are made of ice and dust.[1]"
