@@ -1,0 +1,30 @@
+"""From the model to the browser: encoders of formats, and relays that serve them.
+
+Needs no web framework: a `Relay` is an ASGI application and an async iterator of bytes.
+"""
+
+from cometgem.web.encoder import Encoder
+from cometgem.web.named_events import EventEncoder
+from cometgem.web.native import NativeEncoder
+from cometgem.web.refusals import Refusal, refusal
+from cometgem.web.relay import Relay
+from cometgem.web.respond import aiohttp_response, django_response, quart_response, respond
+from cometgem.web.text import TextEncoder
+from cometgem.web.ui_message import UIMessageEncoder
+from cometgem.web.ui_messages import contents_from_ui_messages
+
+__all__ = [
+    "Encoder",
+    "EventEncoder",
+    "NativeEncoder",
+    "Refusal",
+    "Relay",
+    "TextEncoder",
+    "UIMessageEncoder",
+    "aiohttp_response",
+    "contents_from_ui_messages",
+    "django_response",
+    "quart_response",
+    "refusal",
+    "respond",
+]

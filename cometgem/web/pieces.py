@@ -1,0 +1,92 @@
+"""The pieces of a relay as an async iterator, for frameworks that do not take an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Self
+
+from cometgem.errors import ClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Pieces"]
+
+
+class Pieces:
+    """An async iterator of pieces, which are made in a task of its own.
+
+    The task ends with the iterator: at its end, with ``aclose()``, with a cancelled read and when
+    the last reference goes away. No piece is made before the one before it was taken.
+
+    Args:
+        serve: Makes the pieces, and passes each to a function that waits until it is taken.
+        close: Closes what the pieces are made of.
+    """
+
+    _task: asyncio.Task[None] | None = None
+
+    def __init__(
+        self,
+        serve: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._serve = serve
+        self._close = close
+        self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(1)
+        self._ended = False
+
+    def __del__(self) -> None:
+        if self._task is not None:
+            loop = self._task.get_loop()
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+                loop.call_soon_threadsafe(self._task.cancel)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._ended:
+            raise StopAsyncIteration
+        if self._task is None:
+            self._task = asyncio.create_task(_run(self._serve, self._close, self._pieces))
+        try:
+            piece = await self._pieces.get()
+        except BaseException:
+            await self.aclose()
+            raise
+        if isinstance(piece, bytes):
+            return piece
+        self._ended = True
+        if piece is None:
+            raise StopAsyncIteration
+        try:
+            raise piece
+        finally:
+            del piece  # breaks the cycle through its traceback
+
+    async def aclose(self) -> None:
+        """End the task and close the stream."""
+        self._ended = True
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        with contextlib.suppress(asyncio.QueueFull):  # wakes a task that waits for a piece
+            self._pieces.put_nowait(ClosedError("the relay was closed before its end"))
+        await self._close()
+
+
+async def _run(
+    serve: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
+    close: Callable[[], Awaitable[None]],
+    pieces: asyncio.Queue[bytes | BaseException | None],
+) -> None:
+    end: BaseException | None = None
+    try:
+        await serve(pieces.put)
+    except Exception as error:  # noqa: BLE001  raised again by the iterator
+        end = error
+    finally:
+        await close()
+    await pieces.put(end)

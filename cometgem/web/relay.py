@@ -1,0 +1,276 @@
+"""Passes a stream on to one reader over ASGI, and ends it when the reader leaves.
+
+The task of the request reads the stream and sends what it encodes. While a send waits for a slow
+reader, nothing more is read, so little is held. Beside it there is one task that waits for the
+reader to leave, and one timer for pings and for sends that take too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from msgspec.structs import replace
+
+from cometgem.errors import ClosedError, CometGemError, ConfigurationError
+from cometgem.request.arguments import is_integer, is_number, shown
+from cometgem.web.joined import joined
+from cometgem.web.pieces import Pieces
+from cometgem.web.refusals import Refusal, refusal, sentence
+from cometgem.web.sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from cometgem.conversation.rounds import ConversationItem
+    from cometgem.types.response import GenerateContentResponse, UsageMetadata
+    from cometgem.web.encoder import Encoder
+
+__all__ = ["Relay", "Say", "Stream"]
+
+Say: TypeAlias = "Callable[[BaseException], str | None]"
+"""Returns the sentence that the reader gets about an error, or None for the usual one."""
+
+Message: TypeAlias = "MutableMapping[str, Any]"
+Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
+Send: TypeAlias = "Callable[[Message], Awaitable[None]]"
+
+_log = logging.getLogger("cometgem.web")
+
+
+class Stream(Protocol):
+    """A stream of chunks, or of the items of a conversation."""
+
+    @property
+    def snapshot(self) -> GenerateContentResponse:
+        """What has come so far, merged."""
+        ...
+
+    async def __anext__(self) -> Any:
+        """Return the next item."""
+        ...
+
+    def take(self) -> Any:
+        """Return an item that is at hand, or None."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        ...
+
+
+class Relay:
+    """Passes a stream on to one reader: an ASGI application, and an async iterator of bytes.
+
+    The status is decided by the first chunk: an error before it is answered with a status of its
+    own and one sentence. Later errors are told in the encoder's format.
+
+    Args:
+        stream: A ``GenerateContentStream`` or a ``ConversationStream``; closed in the end.
+        encoder: Writes the items; a new one for each relay.
+        ping: A sign of life is sent after this many seconds of silence; None sends none.
+        send_timeout: How long the reader may take to accept a piece, in seconds; then the stream is
+            closed. None is no limit.
+        buffer: How many bytes are sent in one piece if chunks came faster than the reader took
+            them. A chunk that is larger is sent in one piece.
+        say: Returns the sentence that the reader gets about an error. Defaults to a sentence without
+            any text of the error.
+
+    Attributes:
+        refusal: The response to an error that came before the first chunk, or None.
+
+    Raises:
+        ConfigurationError: An argument is not valid.
+    """
+
+    def __init__(  # noqa: PLR0913  each is an option of its own
+        self,
+        stream: Stream,
+        encoder: Encoder,
+        *,
+        ping: float | None = 15.0,
+        send_timeout: float | None = 30.0,
+        buffer: int = 65_536,
+        say: Say | None = None,
+    ) -> None:
+        for name, seconds in (("ping", ping), ("send_timeout", send_timeout)):
+            if seconds is not None and not (is_number(seconds) and seconds > 0):
+                raise ConfigurationError(
+                    f"{name}={shown(seconds)} is not valid; use a number of seconds above 0, or"
+                    " None"
+                )
+        if not is_integer(buffer) or buffer < 1:
+            raise ConfigurationError(
+                f"buffer={shown(buffer)} is not valid; use an integer of at least 1 byte"
+            )
+        self.refusal: Refusal | None = None
+        self._stream = stream
+        self._encoder = encoder
+        self._ping = math.inf if ping is None else float(ping)
+        self._send_timeout = math.inf if send_timeout is None else float(send_timeout)
+        self._buffer = buffer
+        self._say = say
+        self._first: ConversationItem | None = None
+        self._opened = False
+        self._served = False
+
+    def __aiter__(self) -> Pieces:
+        """Return the pieces of the body, for frameworks that take an async iterator.
+
+        Await ``open`` first, so that an error still gets a status.
+        """
+        return Pieces(self.send_to, self.aclose)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response, in lower case."""
+        return self._encoder.headers
+
+    async def open(self) -> None:
+        """Wait for the first chunk; does nothing if it has come.
+
+        Raises:
+            CometGemError: The model did not answer; ``refusal`` says how to tell the reader.
+        """
+        if self._opened:
+            return
+        self._opened = True
+        try:
+            self._first = await self._stream.__anext__()
+        except StopAsyncIteration:
+            return
+        except Exception as error:
+            self.refusal = refusal(error, self._say)
+            _log.warning("a request was refused with status %d: %s", self.refusal.status, error)
+            raise
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve the response as an ASGI application; ends as soon as the reader has left."""
+        limit = asyncio.timeout(None)
+        leaving: asyncio.Task[None] | None = None
+        try:
+            async with limit:
+                leaving = asyncio.create_task(_wait_until_gone(receive, limit))
+                try:
+                    await self._serve(send)
+                finally:
+                    leaving.cancel()
+        except (TimeoutError, OSError):
+            # The reader has left. Any other timeout is the stream's, and a CometGemError.
+            _log.debug("the reader left")
+        finally:
+            await self._stream.aclose()
+
+    async def _serve(self, send: Send) -> None:
+        try:
+            await self.open()
+        except CometGemError:
+            if self.refusal is None:
+                raise
+            await _send_refusal(send, self.refusal)
+            return
+        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def send_piece(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
+        await self.send_to(send_piece)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send_to(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send the body in pieces, each after the one before was taken.
+
+        Args:
+            send: Sends a piece.
+
+        Raises:
+            TimeoutError: The reader did not take a piece in time.
+            CometGemError: The stream failed, and the format cannot say so.
+        """
+        await self.open()
+        sender = Sender(send, self._encoder.ping(), self._ping, self._send_timeout)
+        try:
+            async with sender.limit:
+                await self._send_all(sender)
+        finally:
+            await sender.aclose()
+
+    async def _send_all(self, sender: Sender) -> None:
+        encoder = self._encoder
+        data = encoder.start()
+        try:
+            if self._first is not None:
+                data += encoder.item(self._first)
+                await sender.send(data)
+                while True:
+                    item = await self._stream.__anext__()
+                    if data := self._encode_joined(item) if sender.lags else self._encode(item):
+                        await sender.send(data)
+        except StopAsyncIteration:
+            pass
+        except ClosedError:
+            # The client was closed, as in a deployment: a reader may resume after a broken
+            # connection, but takes a good end for the end.
+            raise
+        except CometGemError as error:
+            _log.warning("a stream failed after it had begun: %s", error)
+            await sender.send(encoder.fail(sentence(error, self._say)))
+            if not encoder.tells_failures:
+                raise
+            return
+        end = encoder.end(_final(self._stream))
+        await sender.send(end if self._first is not None else data + end)
+
+    def _encode(self, item: ConversationItem) -> bytes:
+        """Return an item and those at hand, up to about the size of the buffer."""
+        encode = self._encoder.item
+        data = encode(item)
+        if len(data) >= self._buffer or (more := self._take()) is None:
+            return data
+        pieces, size = [data], len(data)
+        while more is not None:
+            pieces.append(data := encode(more))
+            size += len(data)
+            more = self._take() if size < self._buffer else None
+        return b"".join(pieces)
+
+    def _encode_joined(self, item: ConversationItem) -> bytes:
+        """Return an item and those at hand, with their text joined, for a reader who lags."""
+        items, size = [item], 0
+        while size < self._buffer and (more := self._take()) is not None:
+            items.append(more)
+            size += len(getattr(more, "raw", b""))
+        return b"".join(map(self._encoder.item, joined(items)))
+
+    def _take(self) -> ConversationItem | None:
+        """Return an item that is at hand; an error is left for the next read, which raises it."""
+        try:
+            item: ConversationItem | None = self._stream.take()
+        except CometGemError:
+            return None
+        return item
+
+
+async def _wait_until_gone(receive: Receive, limit: asyncio.Timeout) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def _send_refusal(send: Send, found: Refusal) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in found.headers.items()]
+    await send({"type": "http.response.start", "status": found.status, "headers": headers})
+    await send({"type": "http.response.body", "body": found.message.encode(), "more_body": False})
+
+
+def _final(stream: Stream) -> GenerateContentResponse:
+    """Return the last answer; that of a conversation with the usage of all its rounds."""
+    usage: UsageMetadata | None = getattr(stream, "usage", None)
+    return stream.snapshot if usage is None else replace(stream.snapshot, usage_metadata=usage)

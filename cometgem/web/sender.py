@@ -1,0 +1,93 @@
+"""Sends pieces to a reader: with pings in between, and not for longer than a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Sender"]
+
+# Seconds. A send that takes longer than this has waited for the reader, who is then lagging.
+_LAG = 0.05
+
+# The longest and the shortest time between two looks at what is being sent, in seconds.
+_LOOKS = (1.0, 0.01)
+
+
+class Sender:
+    """Sends pieces one at a time; one timer serves all pings and limits.
+
+    Args:
+        send: Sends a piece.
+        ping: The piece that is sent after a silence.
+        ping_every: The length of that silence, in seconds.
+        send_timeout: How long one send may take, in seconds.
+
+    Attributes:
+        limit: A context that raises TimeoutError when a send takes too long.
+        lags: Whether the reader was slow to take the last piece.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], Awaitable[None]],
+        ping: bytes,
+        ping_every: float,
+        send_timeout: float,
+    ) -> None:
+        self.limit: asyncio.Timeout = asyncio.timeout(None)
+        self.lags: bool = False
+        self._send = send
+        self._ping = ping
+        self._ping_every = ping_every if ping else math.inf
+        self._send_timeout = send_timeout
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None  # when the present send has begun
+        self._sent_at = self._loop.time()
+        self._pinging: asyncio.Task[None] | None = None
+        most, least = _LOOKS
+        self._look_every = max(least, min(most, self._ping_every / 10, send_timeout / 10))
+        self._timer = self._loop.call_later(self._look_every, self._look)
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece, after a ping that is being sent."""
+        if self._pinging is not None:
+            await self._pinging
+            self._pinging = None
+        await self._send_now(data)
+
+    async def aclose(self) -> None:
+        """Stop the timer, and a ping that is being sent."""
+        self._timer.cancel()
+        if self._pinging is not None:
+            self._pinging.cancel()
+            await asyncio.wait([self._pinging])
+
+    async def _send_now(self, data: bytes) -> None:
+        self._since = start = self._loop.time()
+        try:
+            await self._send(data)
+        finally:
+            self._since = None
+            self._sent_at = now = self._loop.time()
+        self.lags = now - start > _LAG
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        self._timer = self._loop.call_later(self._look_every, self._look)
+        if self._since is not None:
+            if now - self._since >= self._send_timeout:
+                self.limit.reschedule(now)
+                self._timer.cancel()
+        elif now - self._sent_at >= self._ping_every:
+            self._pinging = asyncio.create_task(self._send_ping())
+
+    async def _send_ping(self) -> None:
+        try:
+            await self._send_now(self._ping)
+        except Exception:  # noqa: BLE001  the reader has left
+            self.limit.reschedule(self._loop.time())
