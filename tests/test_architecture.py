@@ -32,6 +32,7 @@ FLOORS = (
     ("options", "warn", "single", "views", "stream"),
     ("conversation",),
     ("client",),
+    ("web",),
     ("testing",),
     ("cli", "__main__"),
     ("__init__",),  # the public names: imported by no room
@@ -55,14 +56,17 @@ STRANGERS = {
 
 # The rooms that may import each third-party package.
 DOORS = {
-    "aiohttp": {"http", "testing"},
+    "aiohttp": {"http", "testing", "web"},
     "anyio": {"conversation"},
+    "django": {"web"},
     "markdown_it": {"cli"},
-    "msgspec": {"types", "request", "response", "http", "conversation"},
+    "msgspec": {"types", "request", "response", "http", "conversation", "web"},
     "multidict": {"testing"},
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
+    "quart": {"web"},
     "rich": {"cli"},
+    "starlette": {"web"},
     "yarl": {"http"},
 }
 
@@ -73,6 +77,10 @@ SOME_FILES = {
         "cometgem.http.transport",
         "cometgem.http.connections",
         "cometgem.http.response",
+    },
+    **{
+        ("web", one): {"cometgem.web.respond"}
+        for one in ("aiohttp", "django", "quart", "starlette")
     },
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},

@@ -45,10 +45,6 @@ class NativeEncoder(Encoder):
         """Return an error as the API reports it inside a stream."""
         return event({"error": {"code": 500, "message": message, "status": "INTERNAL"}})
 
-    def end(self, final: GenerateContentResponse) -> bytes:
-        """Return nothing: the last chunk has the finish reason."""
-        return b""
-
 
 def _without_tokens(chunk: GenerateContentResponse) -> GenerateContentResponse:
     return replace(chunk, candidates=[_without_token(one) for one in chunk.candidates])

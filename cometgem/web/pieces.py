@@ -1,4 +1,4 @@
-"""The pieces of a relay as an async iterator, for frameworks that do not take an ASGI application."""
+"""The pieces of a relay as an async iterator, for frameworks that take no ASGI application."""
 
 from __future__ import annotations
 

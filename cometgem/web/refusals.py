@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["Refusal", "refusal", "sentence"]
 
 
+# The first that fits.
+_SENTENCES: tuple[tuple[type[CometGemError], str], ...] = (
+    (RateLimitError, "Too many requests. Please try again later."),
+    (APITimeoutError, "The model took too long to answer. Please try again."),
+    (BadRequestError, "The model does not accept this request."),
+    (ConfigurationError, "The service is not set up correctly."),
+    (CometGemError, "The model is not available at the moment. Please try again."),
+)
+_UNKNOWN = "Something went wrong. Please try again."
+
+
 class Refusal(NamedTuple):
     """A response instead of a stream.
 
@@ -71,15 +82,4 @@ def sentence(error: BaseException, say: Callable[[BaseException], str | None] | 
     """Return what a person may read about an error: never the text of the error itself."""
     if say is not None and (given := say(error)) is not None:
         return given
-    match error:
-        case RateLimitError():
-            return "Too many requests. Please try again later."
-        case APITimeoutError():
-            return "The model took too long to answer. Please try again."
-        case BadRequestError():
-            return "The model does not accept this request."
-        case ConfigurationError():
-            return "The service is not set up correctly."
-        case CometGemError():
-            return "The model is not available at the moment. Please try again."
-    return "Something went wrong. Please try again."
+    return next((words for kind, words in _SENTENCES if isinstance(error, kind)), _UNKNOWN)

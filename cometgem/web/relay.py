@@ -75,8 +75,8 @@ class Relay:
             closed. None is no limit.
         buffer: How many bytes are sent in one piece if chunks came faster than the reader took
             them. A chunk that is larger is sent in one piece.
-        say: Returns the sentence that the reader gets about an error. Defaults to a sentence without
-            any text of the error.
+        say: Returns the sentence that the reader gets about an error. Defaults to one that has
+            nothing of the error's own text.
 
     Attributes:
         refusal: The response to an error that came before the first chunk, or None.
@@ -150,7 +150,7 @@ class Relay:
         """Close the stream."""
         await self._stream.aclose()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
         """Serve the response as an ASGI application; ends as soon as the reader has left."""
         limit = asyncio.timeout(None)
         leaving: asyncio.Task[None] | None = None

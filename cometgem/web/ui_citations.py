@@ -33,9 +33,9 @@ def citations(final: GenerateContentResponse, text: str) -> dict[str, Any]:
         start, end = segment.start_index or 0, segment.end_index
         if segment.text is not None and data[start:end] != segment.text.encode():
             continue
-        for at in support.grounding_chunk_indices:
-            if 0 <= at < len(grounding.grounding_chunks):
-                found.append((start, end, grounding.grounding_chunks[at]))
+        chunks = grounding.grounding_chunks
+        indices = support.grounding_chunk_indices
+        found += [(start, end, chunks[at]) for at in indices if 0 <= at < len(chunks)]
     offsets = utf16_offsets(data, {at for start, end, _ in found for at in (start, end)})
     written = [
         {

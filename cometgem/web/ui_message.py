@@ -143,10 +143,8 @@ class UIMessageEncoder(Encoder):
             return b""
         if part.inline_data is not None:
             return self._of_media(part.inline_data, signature, thought=bool(part.thought))
-        if part.executable_code is not None:
-            return self._close() + self._tools.run_code(part.executable_code)
-        if part.code_execution_result is not None:
-            return self._close() + self._tools.code_result(part.code_execution_result)
+        if part.executable_code is not None or part.code_execution_result is not None:
+            return self._close() + self._tools.code(part)
         if part.text or signature:
             return self._of_text(part.text or "", signature, thought=bool(part.thought))
         return b""

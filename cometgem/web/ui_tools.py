@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ExecutableCode,
         FunctionCall,
         FunctionResponse,
+        Part,
     )
 
 __all__ = ["CODE_EXECUTION", "UITools"]
@@ -79,8 +80,16 @@ class UITools:
             data["dynamic"] = True
         return event(data)
 
-    def run_code(self, code: ExecutableCode) -> bytes:
-        """Return the code that the API runs, as a call of a tool that needs no result of ours."""
+    def code(self, part: Part) -> bytes:
+        """Return code that the API ran, or its result, as those of a tool of the API."""
+        written = b""
+        if part.executable_code is not None:
+            written = self._run_code(part.executable_code)
+        if part.code_execution_result is not None:
+            written += self._code_result(part.code_execution_result)
+        return written
+
+    def _run_code(self, code: ExecutableCode) -> bytes:
         self._code = self._new_id(code.id)
         return event(
             {
@@ -93,8 +102,7 @@ class UITools:
             }
         )
 
-    def code_result(self, result: CodeExecutionResult) -> bytes:
-        """Return the result of the code before it, or nothing if there was none."""
+    def _code_result(self, result: CodeExecutionResult) -> bytes:
         name, self._code = self._code, ""
         if not name:
             return b""
