@@ -35,18 +35,47 @@ class Pieces:
         self._serve = serve
         self._close = close
         self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(1)
+        self._first: bytes | None = None  # taken by open()
         self._ended = False
 
     def __del__(self) -> None:
-        if self._task is not None:
-            loop = self._task.get_loop()
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
-                loop.call_soon_threadsafe(self._task.cancel)
+        self.close()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        while not first:  # an empty piece would be the end for some servers
+            first = await self._take()
+        return first
+
+    async def open(self) -> None:
+        """Wait for the first piece, which decides about the status.
+
+        Raises:
+            CometGemError: No piece came.
+        """
+        with contextlib.suppress(StopAsyncIteration):
+            self._first = await self._take()
+
+    def close(self) -> None:
+        """End the task without waiting for it; may be called from any thread."""
+        if self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    async def aclose(self) -> None:
+        """End the task and close the stream."""
+        self._ended = True
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        with contextlib.suppress(asyncio.QueueFull):  # wakes a task that waits for a piece
+            self._pieces.put_nowait(ClosedError("the relay was closed before its end"))
+        await self._close()
+
+    async def _take(self) -> bytes:
         if self._ended:
             raise StopAsyncIteration
         if self._task is None:
@@ -65,16 +94,6 @@ class Pieces:
             raise piece
         finally:
             del piece  # breaks the cycle through its traceback
-
-    async def aclose(self) -> None:
-        """End the task and close the stream."""
-        self._ended = True
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        with contextlib.suppress(asyncio.QueueFull):  # wakes a task that waits for a piece
-            self._pieces.put_nowait(ClosedError("the relay was closed before its end"))
-        await self._close()
 
 
 async def _run(

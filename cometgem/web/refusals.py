@@ -16,9 +16,12 @@ from cometgem.errors import (
     ConfigurationError,
     RateLimitError,
 )
+from cometgem.web.asgi import send_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cometgem.web.asgi import Message, Receive, Send
 
 __all__ = ["Refusal", "refusal", "sentence"]
 
@@ -35,7 +38,7 @@ _UNKNOWN = "Something went wrong. Please try again."
 
 
 class Refusal(NamedTuple):
-    """A response instead of a stream.
+    """A response instead of a stream; an ASGI application.
 
     Attributes:
         status: The HTTP status.
@@ -54,6 +57,10 @@ class Refusal(NamedTuple):
         if self.retry_after is not None:
             headers["retry-after"] = str(self.retry_after)
         return headers
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
+        """Send the response."""
+        await send_whole(send, self.status, self.headers, self.message.encode())
 
 
 def refusal(

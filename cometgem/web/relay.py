@@ -16,26 +16,24 @@ from msgspec.structs import replace
 
 from cometgem.errors import ClosedError, CometGemError, ConfigurationError
 from cometgem.request.arguments import is_integer, is_number, shown
+from cometgem.web.asgi import Response, wait_until_gone
 from cometgem.web.joined import joined
 from cometgem.web.pieces import Pieces
 from cometgem.web.refusals import Refusal, refusal, sentence
 from cometgem.web.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from cometgem.conversation.rounds import ConversationItem
     from cometgem.types.response import GenerateContentResponse, UsageMetadata
+    from cometgem.web.asgi import Message, Receive, Send
     from cometgem.web.encoder import Encoder
 
 __all__ = ["Relay", "Say", "Stream"]
 
 Say: TypeAlias = "Callable[[BaseException], str | None]"
 """Returns the sentence that the reader gets about an error, or None for the usual one."""
-
-Message: TypeAlias = "MutableMapping[str, Any]"
-Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
-Send: TypeAlias = "Callable[[Message], Awaitable[None]]"
 
 _log = logging.getLogger("cometgem.web")
 
@@ -64,8 +62,10 @@ class Stream(Protocol):
 class Relay:
     """Passes a stream on to one reader: an ASGI application, and an async iterator of bytes.
 
-    The status is decided by the first chunk: an error before it is answered with a status of its
-    own and one sentence. Later errors are told in the encoder's format.
+    The first chunk decides about the status: an error before it is answered with a status of its
+    own and one sentence. If nothing has come after ``ping`` seconds, as when a model thinks for
+    long, the response starts with a sign of life. Later errors are told in the encoder's format.
+    A relay that was closed, or whose client was, breaks the connection.
 
     Args:
         stream: A ``GenerateContentStream`` or a ``ConversationStream``; closed in the end.
@@ -119,7 +119,7 @@ class Relay:
     def __aiter__(self) -> Pieces:
         """Return the pieces of the body, for frameworks that take an async iterator.
 
-        Await ``open`` first, so that an error still gets a status.
+        Await ``open`` of the iterator first, so that an error still gets a status.
         """
         return Pieces(self.send_to, self.aclose)
 
@@ -131,58 +131,61 @@ class Relay:
     async def open(self) -> None:
         """Wait for the first chunk; does nothing if it has come.
 
+        Nothing is sent meanwhile, and a reader who leaves is not noticed. Serving the relay opens
+        it as well, without these limits.
+
         Raises:
             CometGemError: The model did not answer; ``refusal`` says how to tell the reader.
         """
         if self._opened:
             return
-        self._opened = True
         try:
             self._first = await self._stream.__anext__()
         except StopAsyncIteration:
-            return
+            pass
         except Exception as error:
-            self.refusal = refusal(error, self._say)
-            _log.warning("a request was refused with status %d: %s", self.refusal.status, error)
+            if self.refusal is None:
+                self.refusal = refusal(error, self._say)
+                status = self.refusal.status
+                _log.warning("a request was refused with status %d: %s", status, error)
             raise
+        self._opened = True
 
     async def aclose(self) -> None:
-        """Close the stream."""
+        """Close the stream; a response that is being sent is broken off. Safe in any task."""
         await self._stream.aclose()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
-        """Serve the response as an ASGI application; ends as soon as the reader has left."""
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve the response as an ASGI application; ends as soon as the reader has left.
+
+        Raises:
+            CometGemError: The stream failed, and the format cannot say so: the server breaks the
+                connection.
+        """
+        response = Response(send, self.headers)
         limit = asyncio.timeout(None)
         leaving: asyncio.Task[None] | None = None
         try:
             async with limit:
-                leaving = asyncio.create_task(_wait_until_gone(receive, limit))
+                leaving = asyncio.create_task(wait_until_gone(receive, limit))
                 try:
-                    await self._serve(send)
+                    await self.send_to(response.send)
+                except CometGemError:
+                    if self.refusal is None or response.started:
+                        raise
+                    await self.refusal(scope, receive, send)
+                else:
+                    await response.end()
                 finally:
                     leaving.cancel()
-        except (TimeoutError, OSError):
-            # The reader has left. Any other timeout is the stream's, and a CometGemError.
+        except (TimeoutError, OSError) as error:
+            if isinstance(error, CometGemError):
+                raise
             _log.debug("the reader left")
         finally:
             await self._stream.aclose()
-
-    async def _serve(self, send: Send) -> None:
-        try:
-            await self.open()
-        except CometGemError:
-            if self.refusal is None:
-                raise
-            await _send_refusal(send, self.refusal)
-            return
-        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-        async def send_piece(data: bytes) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-
-        await self.send_to(send_piece)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if leaving is not None:
+                await asyncio.wait([leaving])
 
     async def send_to(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Send the body in pieces, each after the one before was taken.
@@ -192,9 +195,13 @@ class Relay:
 
         Raises:
             TimeoutError: The reader did not take a piece in time.
-            CometGemError: The stream failed, and the format cannot say so.
+            CometGemError: Nothing has been sent, and ``refusal`` is what to send instead; or the
+                stream failed, and the format cannot say so.
+            RuntimeError: The relay has been served before.
         """
-        await self.open()
+        if self._served:
+            raise RuntimeError("a relay serves one response; make another for the next reader")
+        self._served = True
         sender = Sender(send, self._encoder.ping(), self._ping, self._send_timeout)
         try:
             async with sender.limit:
@@ -204,15 +211,18 @@ class Relay:
 
     async def _send_all(self, sender: Sender) -> None:
         encoder = self._encoder
-        data = encoder.start()
+        begun = False
         try:
+            await self.open()
+            begun = True
+            data = encoder.start()
             if self._first is not None:
                 data += encoder.item(self._first)
+                self._first = None  # a picture may have megabytes
                 await sender.send(data)
+                data = b""
                 while True:
-                    item = await self._stream.__anext__()
-                    if data := self._encode_joined(item) if sender.lags else self._encode(item):
-                        await sender.send(data)
+                    await self._send_next(sender)
         except StopAsyncIteration:
             pass
         except ClosedError:
@@ -220,13 +230,22 @@ class Relay:
             # connection, but takes a good end for the end.
             raise
         except CometGemError as error:
-            _log.warning("a stream failed after it had begun: %s", error)
-            await sender.send(encoder.fail(sentence(error, self._say)))
+            if not begun and not sender.begun:
+                raise
+            _log.warning("a stream failed after its response had begun: %s", error)
+            data = b"" if begun else encoder.start()
+            if data := data + encoder.fail(sentence(error, self._say)):
+                await sender.send(data)
             if not encoder.tells_failures:
                 raise
             return
-        end = encoder.end(_final(self._stream))
-        await sender.send(end if self._first is not None else data + end)
+        if data := data + encoder.end(_final(self._stream)):
+            await sender.send(data)
+
+    async def _send_next(self, sender: Sender) -> None:
+        item = await self._stream.__anext__()
+        if data := self._encode_joined(item) if sender.lags else self._encode(item):
+            await sender.send(data)
 
     def _encode(self, item: ConversationItem) -> bytes:
         """Return an item and those at hand, up to about the size of the buffer."""
@@ -256,18 +275,6 @@ class Relay:
         except CometGemError:
             return None
         return item
-
-
-async def _wait_until_gone(receive: Receive, limit: asyncio.Timeout) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    limit.reschedule(asyncio.get_running_loop().time())
-
-
-async def _send_refusal(send: Send, found: Refusal) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in found.headers.items()]
-    await send({"type": "http.response.start", "status": found.status, "headers": headers})
-    await send({"type": "http.response.body", "body": found.message.encode(), "more_body": False})
 
 
 def _final(stream: Stream) -> GenerateContentResponse:
