@@ -48,7 +48,9 @@ class Response:
             await self.send(data)
 
     async def end(self) -> None:
-        """End the body."""
+        """End the body, which may be empty."""
+        if not self.started:
+            await self._start(b"")
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

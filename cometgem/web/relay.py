@@ -7,7 +7,6 @@ reader to leave, and one timer for pings and for sends that take too long.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -16,18 +15,16 @@ from msgspec.structs import replace
 
 from cometgem.errors import ClosedError, CometGemError, ConfigurationError
 from cometgem.request.arguments import is_integer, is_number, shown
-from cometgem.web.asgi import Response, wait_until_gone
 from cometgem.web.joined import joined
-from cometgem.web.pieces import Pieces
-from cometgem.web.refusals import Refusal, refusal, sentence
+from cometgem.web.refusals import refusal, sentence
 from cometgem.web.sender import Sender
+from cometgem.web.served import Served
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from cometgem.conversation.rounds import ConversationItem
     from cometgem.types.response import GenerateContentResponse, UsageMetadata
-    from cometgem.web.asgi import Message, Receive, Send
     from cometgem.web.encoder import Encoder
 
 __all__ = ["Relay", "Say", "Stream"]
@@ -59,7 +56,7 @@ class Stream(Protocol):
         ...
 
 
-class Relay:
+class Relay(Served):
     """Passes a stream on to one reader: an ASGI application, and an async iterator of bytes.
 
     The first chunk decides about the status: an error before it is answered with a status of its
@@ -79,6 +76,10 @@ class Relay:
             nothing of the error's own text.
 
     Attributes:
+        encoder: As given.
+        ping: In seconds; infinite if None was given.
+        send_timeout: In seconds; infinite if None was given.
+        buffer: In bytes.
         refusal: The response to an error that came before the first chunk, or None.
 
     Raises:
@@ -105,28 +106,21 @@ class Relay:
             raise ConfigurationError(
                 f"buffer={shown(buffer)} is not valid; use an integer of at least 1 byte"
             )
-        self.refusal: Refusal | None = None
+        super().__init__()
         self._stream = stream
-        self._encoder = encoder
-        self._ping = math.inf if ping is None else float(ping)
-        self._send_timeout = math.inf if send_timeout is None else float(send_timeout)
-        self._buffer = buffer
+        self.encoder: Encoder = encoder
+        self.ping: float = math.inf if ping is None else float(ping)
+        self.send_timeout: float = math.inf if send_timeout is None else float(send_timeout)
+        self.buffer: int = buffer
         self._say = say
         self._first: ConversationItem | None = None
         self._opened = False
         self._served = False
 
-    def __aiter__(self) -> Pieces:
-        """Return the pieces of the body, for frameworks that take an async iterator.
-
-        Await ``open`` of the iterator first, so that an error still gets a status.
-        """
-        return Pieces(self.send_to, self.aclose)
-
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the response, in lower case."""
-        return self._encoder.headers
+        return self.encoder.headers
 
     async def open(self) -> None:
         """Wait for the first chunk; does nothing if it has come.
@@ -155,43 +149,14 @@ class Relay:
         """Close the stream; a response that is being sent is broken off. Safe in any task."""
         await self._stream.aclose()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve the response as an ASGI application; ends as soon as the reader has left.
-
-        Raises:
-            CometGemError: The stream failed, and the format cannot say so: the server breaks the
-                connection.
-        """
-        response = Response(send, self.headers)
-        limit = asyncio.timeout(None)
-        leaving: asyncio.Task[None] | None = None
-        try:
-            async with limit:
-                leaving = asyncio.create_task(wait_until_gone(receive, limit))
-                try:
-                    await self.send_to(response.send)
-                except CometGemError:
-                    if self.refusal is None or response.started:
-                        raise
-                    await self.refusal(scope, receive, send)
-                else:
-                    await response.end()
-                finally:
-                    leaving.cancel()
-        except (TimeoutError, OSError) as error:
-            if isinstance(error, CometGemError):
-                raise
-            _log.debug("the reader left")
-        finally:
-            await self._stream.aclose()
-            if leaving is not None:
-                await asyncio.wait([leaving])
-
-    async def send_to(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def send_to(
+        self, send: Callable[[bytes], Awaitable[None]], *, pings: bool = True
+    ) -> None:
         """Send the body in pieces, each after the one before was taken.
 
         Args:
             send: Sends a piece.
+            pings: Whether signs of life are sent. A run has none: each of its viewers has its own.
 
         Raises:
             TimeoutError: The reader did not take a piece in time.
@@ -202,7 +167,8 @@ class Relay:
         if self._served:
             raise RuntimeError("a relay serves one response; make another for the next reader")
         self._served = True
-        sender = Sender(send, self._encoder.ping(), self._ping, self._send_timeout)
+        ping = self.encoder.ping() if pings else b""
+        sender = Sender(send, ping, self.ping, self.send_timeout)
         try:
             async with sender.limit:
                 await self._send_all(sender)
@@ -210,7 +176,7 @@ class Relay:
             await sender.aclose()
 
     async def _send_all(self, sender: Sender) -> None:
-        encoder = self._encoder
+        encoder = self.encoder
         begun = False
         try:
             await self.open()
@@ -249,24 +215,24 @@ class Relay:
 
     def _encode(self, item: ConversationItem) -> bytes:
         """Return an item and those at hand, up to about the size of the buffer."""
-        encode = self._encoder.item
+        encode = self.encoder.item
         data = encode(item)
-        if len(data) >= self._buffer or (more := self._take()) is None:
+        if len(data) >= self.buffer or (more := self._take()) is None:
             return data
         pieces, size = [data], len(data)
         while more is not None:
             pieces.append(data := encode(more))
             size += len(data)
-            more = self._take() if size < self._buffer else None
+            more = self._take() if size < self.buffer else None
         return b"".join(pieces)
 
     def _encode_joined(self, item: ConversationItem) -> bytes:
         """Return an item and those at hand, with their text joined, for a reader who lags."""
         items, size = [item], 0
-        while size < self._buffer and (more := self._take()) is not None:
+        while size < self.buffer and (more := self._take()) is not None:
             items.append(more)
             size += len(getattr(more, "raw", b""))
-        return b"".join(map(self._encoder.item, joined(items)))
+        return b"".join(map(self.encoder.item, joined(items)))
 
     def _take(self) -> ConversationItem | None:
         """Return an item that is at hand; an error is left for the next read, which raises it."""

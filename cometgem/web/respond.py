@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cometgem.errors import CometGemError
 from cometgem.web.expiry import expire
-from cometgem.web.refusals import Refusal
+from cometgem.web.refusals import NOTHING, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cometgem.web.asgi import Message, Receive, Send
     from cometgem.web.pieces import Pieces
-    from cometgem.web.relay import Relay
+    from cometgem.web.served import Served
 
 __all__ = ["aiohttp_response", "django_response", "quart_response", "respond"]
 
@@ -26,25 +26,30 @@ __all__ = ["aiohttp_response", "django_response", "quart_response", "respond"]
 _LOOK_EVERY = 0.05
 
 
-async def respond(relay: Relay | Refusal) -> Any:
+async def respond(relay: Served | Refusal | None) -> Any:
     """Return a relay, or a refusal, as a response for Starlette, FastAPI and Litestar.
 
-    The request to the model is sent when the response is served, and decides about the status.
+    The request to the model is sent when the response is served, and decides about the status. All
+    functions of this module also take a viewer of a run, and None for 204, No Content.
 
     Returns:
         An instance of Starlette's ``Response`` if Starlette is loaded, since FastAPI takes nothing
         else, and otherwise the relay, which is an ASGI application.
     """
-    return _starlette_class()(relay) if "starlette.responses" in sys.modules else relay
+    app = relay or NOTHING
+    return _starlette_class()(app) if "starlette.responses" in sys.modules else app
 
 
-async def aiohttp_response(request: web.BaseRequest, relay: Relay | Refusal) -> web.StreamResponse:
+async def aiohttp_response(
+    request: web.BaseRequest, relay: Served | Refusal | None
+) -> web.StreamResponse:
     """Serve a relay, or a refusal, with aiohttp.web and return its response.
 
     Notices a reader who leaves also if the handler is not cancelled, which is the default.
     """
     from aiohttp import web  # noqa: PLC0415  only for aiohttp.web
 
+    relay = relay or NOTHING
     if isinstance(relay, Refusal):
         return web.Response(status=relay.status, body=relay.message.encode(), headers=relay.headers)
     response = web.StreamResponse(headers=relay.headers)
@@ -77,20 +82,22 @@ async def aiohttp_response(request: web.BaseRequest, relay: Relay | Refusal) -> 
     return response
 
 
-async def django_response(relay: Relay | Refusal) -> Any:
+async def django_response(relay: Served | Refusal | None) -> Any:
     """Return a relay, or a refusal, as a response for an async view of Django, under ASGI."""
     from django.http import HttpResponse, StreamingHttpResponse  # noqa: PLC0415  only for Django
 
+    relay = relay or NOTHING
     pieces = await _opened(relay)
     if isinstance(pieces, Refusal):
         return HttpResponse(pieces.message, status=pieces.status, headers=pieces.headers)
     return StreamingHttpResponse(pieces, headers=relay.headers)
 
 
-async def quart_response(relay: Relay | Refusal) -> Any:
+async def quart_response(relay: Served | Refusal | None) -> Any:
     """Return a relay, or a refusal, as a response for Quart, without its limit of 60 seconds."""
     from quart import Response  # noqa: PLC0415  only for Quart
 
+    relay = relay or NOTHING
     pieces = await _opened(relay)
     if isinstance(pieces, Refusal):
         return Response(pieces.message, status=pieces.status, headers=pieces.headers)
@@ -99,7 +106,7 @@ async def quart_response(relay: Relay | Refusal) -> Any:
     return response
 
 
-async def _opened(relay: Relay | Refusal) -> Pieces | Refusal:
+async def _opened(relay: Served | Refusal) -> Pieces | Refusal:
     """Wait until the status is decided."""
     if isinstance(relay, Refusal):
         return relay
@@ -141,11 +148,11 @@ class _Leaving:
 
 
 @cache
-def _starlette_class() -> Callable[[Relay | Refusal], Any]:
+def _starlette_class() -> Callable[[Served | Refusal], Any]:
     from starlette.responses import Response  # noqa: PLC0415  only for Starlette
 
     class RelayResponse(Response):
-        def __init__(self, relay: Relay | Refusal) -> None:
+        def __init__(self, relay: Served | Refusal) -> None:
             super().__init__()
             del self.headers["content-length"]
             self._relay = relay
