@@ -7,6 +7,7 @@ from cometgem.web.encoder import Encoder
 from cometgem.web.log import Log, MemoryLog
 from cometgem.web.named_events import EventEncoder
 from cometgem.web.native import NativeEncoder
+from cometgem.web.redis_log import RedisLog
 from cometgem.web.refusals import Refusal, refusal
 from cometgem.web.relay import Relay
 from cometgem.web.respond import aiohttp_response, django_response, quart_response, respond
@@ -22,6 +23,7 @@ __all__ = [
     "Log",
     "MemoryLog",
     "NativeEncoder",
+    "RedisLog",
     "Refusal",
     "Relay",
     "Runs",
