@@ -410,7 +410,7 @@ async def test_two_processes_serve_one_run_and_one_of_them_is_killed(
             assert text_of(await rest.read()) == "".join(WORDS[140:])
 
         browsing = asyncio.create_task(browser.post(one.url("b")))
-        await fake_server.wait_request(2)
+        await fake_server.wait_request(1)
         async with browser.get(two.url("b")) as watching:
             body = b""
             while b"word49 " not in body:
