@@ -7,6 +7,7 @@ keeps its class and fields. None of them holds the API key.
 
     CometGemError                    partial: merged response so far; checkpoint; turns
     ├── ConfigurationError           (also ValueError) invalid key, base URL or argument
+    │   └── BadMessagesError         what a browser has posted is not valid: answer with 400
     ├── ClosedError                  used after aclose()
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
     │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts expired
@@ -49,6 +50,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AuthenticationError",
+    "BadMessagesError",
     "BadRequestError",
     "ClosedError",
     "CometGemError",
@@ -143,6 +145,13 @@ class CometGemError(Exception):
 
 class ConfigurationError(CometGemError, ValueError):
     """A key, base URL or argument is not valid; nothing was sent."""
+
+
+class BadMessagesError(ConfigurationError):
+    """Messages that a browser has posted are not valid, too large, or hold what is not allowed.
+
+    Raised by ``cometgem.web``. Unlike other ConfigurationErrors, this is not the backend's mistake.
+    """
 
 
 class ClosedError(CometGemError):

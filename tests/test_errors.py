@@ -11,6 +11,7 @@ from cometgem.errors import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    BadMessagesError,
     BadRequestError,
     ClosedError,
     CometGemError,
@@ -73,6 +74,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (CometGemError(), Exception, "", {"message": ""}),
     (CometGemError("m"), Exception, "m", {"message": "m"}),
     (ConfigurationError("m"), ValueError, "m", {"message": "m"}),
+    (BadMessagesError("m"), ConfigurationError, "m", {"message": "m"}),
     (ClosedError("m"), CometGemError, "m", {"message": "m"}),
     (APIConnectionError("m"), CometGemError, "m", {"message": "m"}),
     (

@@ -225,7 +225,7 @@ class Relay:
             if not encoder.tells_failures:
                 raise
             return
-        end = encoder.end(_final(self._stream))
+        end = encoder.end(_final(self._stream), getattr(self._stream, "pending", ()))
         await sender.send(end if self._first is not None else data + end)
 
     def _encode(self, item: ConversationItem) -> bytes:
