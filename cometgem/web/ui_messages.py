@@ -21,9 +21,9 @@ from cometgem.types.content import (
     ToolResponse,
 )
 from cometgem.web.approvals import check_approval, check_secret
-from cometgem.web.calls import MADE_UP
 from cometgem.web.posted import MAX_SIZE, Files, as_response, check_messages, text_of
 from cometgem.web.ui_posted import (
+    api_id,
     is_tool,
     last_answer,
     last_calls,
@@ -237,8 +237,7 @@ def _of_api(part: dict[str, Any], where: str) -> list[Part]:
     kind = metadata_of(part, "callProviderMetadata", "cometgem").get("part")
     if kind not in (CODE_EXECUTION, "toolCall") or not isinstance(given, dict):
         return []
-    page_id = text_of(part, "toolCallId", where)
-    call_id = None if not page_id or page_id.startswith(MADE_UP) else page_id
+    call_id = api_id(part)
     if kind == "toolCall":
         name = text_of(part, "toolName", where)
         call = Part(tool_call=ToolCall(tool_type=name, args=given, id=call_id))

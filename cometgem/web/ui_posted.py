@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PostedCall",
+    "api_id",
     "is_tool",
     "last_answer",
     "last_calls",
@@ -68,15 +69,12 @@ def posted_call(part: object) -> PostedCall | None:
     state = part.get("state")
     if state == "input-streaming":
         return None
-    call_id = metadata_of(part, "callProviderMetadata", "cometgem").get("callId")
-    if not isinstance(call_id, str):
-        call_id = None if not page_id or page_id.startswith(MADE_UP) else page_id
     said = part.get("approval")
     said = said if isinstance(said, dict) else {}
     approved, reason, approval = said.get("approved"), said.get("reason"), said.get("id")
     return PostedCall(
         name,
-        call_id,
+        api_id(part),
         page_id,
         args,
         state if isinstance(state, str) else "",
@@ -84,6 +82,13 @@ def posted_call(part: object) -> PostedCall | None:
         reason if isinstance(reason, str) else "",
         approval if isinstance(approval, str) else "",
     )
+
+
+def api_id(part: dict[str, Any]) -> str | None:
+    """Return the id that the API had given to a call, or None."""
+    call_id = metadata_of(part, "callProviderMetadata", "cometgem").get("callId")
+    found = call_id if isinstance(call_id, str) else part.get("toolCallId")
+    return found if isinstance(found, str) and found and not found.startswith(MADE_UP) else None
 
 
 def last_answer(messages: object) -> dict[str, Any] | None:

@@ -139,7 +139,8 @@ class UITools:
             "providerExecuted": True,
             "dynamic": True,
         }
-        return event(signed(data, signature, {"part": kind}))
+        late = {} if given in (None, page_id) else {"callId": given}
+        return event(signed(data, signature, {"part": kind, **late}))
 
     def _end(self, kind: str, given: str | None, output: object, signature: str | None) -> bytes:
         for one in self._running:
