@@ -29,7 +29,7 @@ FLOORS = (
     ("version", "types", "errors"),
     ("request", "response"),
     ("http",),
-    ("options", "warn", "single", "views", "stream"),
+    ("hops", "options", "warn", "single", "views", "stream"),
     ("conversation",),
     ("client",),
     ("web",),
@@ -46,6 +46,7 @@ STRANGERS = {
     ("__init__", "cli"),
     # A fake server that shared the client's code would share its mistakes.
     ("testing", "http"),
+    ("testing", "hops"),
     ("testing", "options"),
     ("testing", "single"),
     ("testing", "stream"),
@@ -65,6 +66,7 @@ DOORS = {
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
     "quart": {"web"},
+    "redis": {"web"},
     "rich": {"cli"},
     "starlette": {"web"},
     "yarl": {"http"},
@@ -82,6 +84,7 @@ SOME_FILES = {
         ("web", one): {"cometgem.web.respond"}
         for one in ("aiohttp", "django", "quart", "starlette")
     },
+    ("web", "redis"): {"cometgem.web.redis_streams"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},
@@ -111,11 +114,14 @@ PURE = {
     "functools",
     "http.HTTPStatus",
     "inspect",
+    "io.BytesIO",
     "ipaddress",
     "itertools",
     "json",
     "math",
+    "operator",
     "re",
+    "types.UnionType",
     "typing",
     "urllib.parse",
 }

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cometgem.types import Candidate, Content, FunctionCall, GenerateContentResponse, Part
-from cometgem.web import Encoder, EventEncoder, NativeEncoder, TextEncoder, UIMessageEncoder
+from cometgem.web import (
+    AGUIEncoder,
+    Encoder,
+    EventEncoder,
+    NativeEncoder,
+    TextEncoder,
+    UIMessageEncoder,
+)
 from cometgem.web.replay import Replay, event_number
 
 
@@ -30,6 +37,7 @@ def ui_events(data: bytes) -> list[dict[str, object]]:
 
 
 CALL = FunctionCall(name="f", args={"delta": 'a"}'})
+MESSAGE = {"id": "1", "role": "user", "content": "Hi"}
 ITEMS = (
     *(chunk("think", thought=True), chunk("ing", thought=True)),
     *(chunk("a\n\nb"), chunk('"}'), chunk("\\"), chunk("é")),
@@ -45,6 +53,13 @@ def test_texts_of_a_ui_stream_are_joined() -> None:
     assert deltas == ["thinking", 'a\n\nb"}\\é', "xy"]
     others = [one for one in ui_events(b"".join(pieces)) if "delta" not in one]
     assert [one for one in joined if "delta" not in one] == others
+
+
+def test_texts_of_ag_ui_are_joined() -> None:
+    encoder = AGUIEncoder({"threadId": "t", "runId": "r", "messages": [MESSAGE], "tools": []})
+    joined = ui_events(Replay(encoder.delta).data(write(encoder, *ITEMS)))
+    deltas = [one["delta"] for one in joined if "MESSAGE_CONTENT" in str(one["type"])]
+    assert deltas == ["thinking", 'a\n\nb"}\\é', "xy"]
 
 
 def test_texts_of_named_events_are_joined_under_the_last_id() -> None:
