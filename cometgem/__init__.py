@@ -5,19 +5,25 @@ exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client
+from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
+from cometgem.conversation.progress import ConversationState
+from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    BadMessagesError,
     BadRequestError,
     ClosedError,
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -27,19 +33,19 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
+from cometgem.request.tool_context import ToolContext
 from cometgem.stream import GenerateContentStream
 from cometgem.types import (
     Blob,
@@ -59,17 +65,22 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.version import __version__
 
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Answers",
+    "Approve",
     "AuthenticationError",
+    "BadMessagesError",
     "BadRequestError",
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -77,11 +88,14 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
+    "ConversationState",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
+    "ForeignHistory",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -92,10 +106,13 @@ __all__ = [
     "GenerationConfig",
     "NotFoundError",
     "Part",
+    "Pause",
     "PermissionDeniedError",
     "RateLimitError",
+    "Refuse",
     "ResponseDecodeError",
     "RetryPolicy",
+    "Round",
     "SafetySetting",
     "Schema",
     "ServerError",
@@ -107,13 +124,14 @@ __all__ = [
     "Timeouts",
     "TooManyRoundsError",
     "Tool",
-    "ToolArgumentsError",
+    "ToolCallError",
     "ToolConfig",
+    "ToolContext",
     "ToolError",
+    "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
-    "UnfinishedCallError",
-    "UnknownToolError",
     "UsageMetadata",
     "__version__",
+    "strip_signatures",
 ]

@@ -11,6 +11,7 @@ import json
 import re
 import runpy
 import sys
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cometgem import Client, ConfigurationError, errors, types
-from cometgem.request.thinking import thinking_config
+from cometgem import Client, errors, types
+from cometgem.request.thinking import Thinking, translate
+from cometgem.request.thinking_families import FAMILIES, Family
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
+    "chat.resume": [
+        Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
+        Reply.text("Ada has the money."),
+    ],
+    "stop_after": [Reply.call("final_answer", {"text": "Ice and dust."})],
     "run_tools": [CALL, Reply.text("Take one.")],
     "tool.parse": [CALL, Reply.text("Take one.")],
     "client.chat": [
@@ -53,6 +60,8 @@ SCRIPTS = {
     "except RateLimitError": [Reply.text("Hel", "lo").then_reset()],
 }
 SHOWN = {
+    "chat.resume": "Ada has the money.\n",
+    "stop_after": "",
     "poem": README.split("```text\n")[1].split("```")[0],
     "responseModalities": "image/png 4 bytes\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\n"
@@ -256,6 +265,50 @@ def test_the_example_with_tools_runs(
     assert set(part["functionResponse"]["response"]) == {"result"}
 
 
+@pytest.mark.parametrize(
+    ("verdict", "response"),
+    [("yes", {"result": "paid 5 euros to Ada"}), ("no", {"error": "the owner refused"})],
+)
+def test_the_example_with_an_approval_runs(  # noqa: PLR0913, PLR0917
+    fake_server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    verdict: str,
+    response: dict[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake_server.add(Reply.call("pay", {"to": "Ada", "euros": 5}), Reply.text("Done."))
+    for arguments, shown in (
+        (["ask", "Pay Ada 5 euros."], "waits: pay {'to': 'Ada', 'euros': 5}\n\n"),
+        ([verdict], "Done.\n"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["approval.py", *arguments])
+        runpy.run_path(str(ROOT / "examples/approval.py"), run_name="__main__")
+        assert capsys.readouterr().out == shown
+    (part,) = fake_server.requests[1].body["contents"][-1]["parts"]
+    assert part["functionResponse"]["response"] == response
+
+
+def test_the_example_with_a_long_answer_goes_on_where_it_ended(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_server.add(Reply.hops(["one ", "two "], ["three ", "four "], checkpoints=[2], cuts=[0, 3]))
+    monkeypatch.setattr(sys, "argv", ["long_answer.py", "out.md"])
+    for code, shown in (
+        (1, ""),  # cut before the first checkpoint
+        (1, ""),  # cut behind the checkpoint
+        (0, "19 characters in out.md\n"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / "examples/long_answer.py"), run_name="__main__")
+        assert caught.value.code == code
+        assert capsys.readouterr().out == shown
+        assert Path("out.md.checkpoint").exists() == (len(fake_server.requests) == 3)
+    assert Path("out.md").read_text("utf-8") == "one two three four "
+    assert len(fake_server.requests) == 4
+
+
 LINKED = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "benchmarks/README.md"))]
 
 
@@ -270,29 +323,43 @@ def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
 
 
-def rows_of(heading: str) -> list[list[str]]:
-    """Return the cells of the first table below a heading of the README."""
-    section = README.split(f" {heading}\n")[1]
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading of a page."""
+    section = text.split(f" {heading}\n")[1]
     table = re.search(r"^\|.*\n\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)
     assert table is not None
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 def test_the_thinking_table_is_true() -> None:
-    for setting, *cells in rows_of("Thinking"):
+    for setting, *cells in rows_of(README, "Thinking"):
         thinking = ast.literal_eval(setting.strip("`").rpartition("`")[2])
         for model, cell in zip(("gemini-3.8-flash", "gemini-2.5-flash"), cells, strict=True):
-            if cell == "refused":
-                with pytest.raises(ConfigurationError):
-                    thinking_config(model, thinking, thoughts=None)
-                continue
-            config = thinking_config(model, thinking, thoughts=None)
-            sent = config.thinking_level or config.thinking_budget
-            assert cell == ("not sent" if sent is None else str(sent)), (model, thinking)
+            config, warning = translate(model, thinking, thoughts=None)
+            sent = ", ".join(f"`{key}: {value}`" for key, value in config.to_dict().items())
+            said = (sent or "nothing") + (", with a warning" if warning else "")
+            assert cell == said, (model, thinking)
+
+
+def test_the_thinking_table_of_all_models_is_true() -> None:
+    page = (ROOT / "docs" / "thinking.md").read_text("utf-8")
+    settings = [*typing.get_args(typing.get_args(Thinking)[0]), 100, 30000]
+    rows = rows_of(page, "What is sent to each model")
+    for model, *cells in rows:
+        for thinking, cell in zip(settings, cells, strict=True):
+            config, warning = translate(model.strip("`"), thinking, thoughts=None)
+            sent = [str(value) for value in config.to_dict().values()] or ["-"]
+            assert cell == " ".join([*sent, "*"] if warning else sent), (model, thinking)
+    named = {model.strip("`") for model, *_ in rows}
+    for (product, major, minor), families in FAMILIES.items():
+        generation = f"{product}-{major}.{minor}".removesuffix(".0")
+        for family, known in families.items():
+            name = f"{generation}-{family}" if family else generation
+            assert known == Family() or any(one.startswith(name) for one in named), name
 
 
 def test_the_named_types_exist() -> None:
-    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of("Types"))))
+    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of(README, "Types"))))
     assert {name for name in names if not hasattr(types, name)} == set()
     assert {"FunctionCallingConfig", "ImageConfig", "SpeechConfig"} <= set(names)
 
@@ -300,4 +367,4 @@ def test_the_named_types_exist() -> None:
 def test_the_named_errors_exist() -> None:
     page = README + (ROOT / "docs/errors.md").read_text("utf-8")
     named = set(re.findall(r"`(\w+Error|\w+Warning)`", page)) - {"ValueError", "TimeoutError"}
-    assert named == set(errors.__all__) - {"TimeoutPhase"}
+    assert named == set(errors.__all__) - {"TimeoutPhase", "ToolCallReason"}

@@ -2,11 +2,12 @@
 
 The cost of ``add`` is linear in the size of the chunk. Text is kept in pieces and joined on
 demand. The table in ``docs/merging.md`` describes how each field is merged; this is its code.
+Between the hops of a long answer, ``begin_hop`` is called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
@@ -15,9 +16,11 @@ from cometgem.errors import EventTooLargeError, ResponseDecodeError
 from cometgem.response.codec import excerpt, is_within
 from cometgem.response.merge_calls import CallMerger, OpenCalls
 from cometgem.response.merge_grounding import GroundingMerger
+from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
 from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
 from cometgem.types.response import (
+    USAGES,
     Candidate,
     GenerateContentResponse,
     LogprobsResult,
@@ -55,21 +58,63 @@ _NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIE
 
 
 class ResponseMerger:
-    """Merges the chunks of one stream.
+    """Merges the chunks of one answer.
 
     Attributes:
         chunks: How many chunks have been added.
+        token: The last continuation token of the first candidate, or None.
     """
 
     def __init__(self) -> None:
         self.chunks: int = 0
+        self.token: str | None = None
         self._candidates: dict[int, _CandidateMerger] = {}
-        self._usages: list[UsageMetadata] = []
+        self._usages: list[UsageMetadata] = []  # of the current hop
+        self._hop_usages: list[UsageMetadata] = []  # of the hops before
+        self._earlier_usage: UsageMetadata | None = None  # their sum
         self._feedback: PromptFeedback | None = None
         self._model_version: str | None = None
         self._response_id: str | None = None
         self._create_time: str | None = None
+        self._turn_token: str | None = None
         self._model_status: ModelStatus | None = None
+
+    @classmethod
+    def of(cls, response: GenerateContentResponse, token: str | None = None) -> Self:
+        """Return a merger of which this is the response, to go on with a new hop.
+
+        Args:
+            response: A merged response.
+            token: The token that the hop begins with.
+        """
+        merger = cls()
+        merger.add(replace(response, candidates=[], usage_metadata=None))
+        for candidate in response.candidates:
+            merger._add_candidate(candidate.index).restore(candidate)
+        merger.chunks = 0
+        merger.token = token
+        merger._hop_usages = response.usage_metadata_per_hop
+        merger._earlier_usage = response.usage_metadata
+        return merger
+
+    def fork(self) -> Self:
+        """Return a merger that goes on from here on its own; for use in the first hop."""
+        fork = self.of(self.response(), self.token)
+        fork.chunks = self.chunks
+        fork._usages = list(self._usages)  # noqa: SLF001  its own
+        fork._hop_usages, fork._earlier_usage = [], None  # noqa: SLF001
+        return fork
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been merged, not even an earlier response."""
+        return not (self.chunks or self._candidates or self._hop_usages)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The finish reason of the first candidate in the current hop."""
+        first = self._candidates.get(0)
+        return first.finish_reason if first is not None else None
 
     @property
     def finished(self) -> bool:
@@ -91,7 +136,7 @@ class ResponseMerger:
             return ""
         return f"a finishReason for candidate {min(cut)}"
 
-    def add(self, chunk: GenerateContentResponse) -> None:
+    def add(self, chunk: GenerateContentResponse) -> None:  # noqa: C901  one branch per field
         """Add the next chunk of the stream.
 
         Raises:
@@ -104,6 +149,10 @@ class ResponseMerger:
             if merger is None:
                 merger = self._add_candidate(candidate.index)
             merger.add(candidate)
+            if candidate.continuation_token:
+                merger.add_token(candidate.continuation_token)
+                if candidate.index == 0:
+                    self.token = candidate.continuation_token
         self.chunks += 1
         if chunk.usage_metadata is not None:
             self._usages.append(chunk.usage_metadata)
@@ -113,23 +162,67 @@ class ResponseMerger:
             feedback = chunk.prompt_feedback
             first = self._feedback
             self._feedback = feedback if first is None else _overlay(feedback, first)
-        self._model_version = self._model_version or chunk.model_version
-        self._response_id = self._response_id or chunk.response_id
-        self._create_time = self._create_time or chunk.create_time
+        if not self._model_version:
+            self._model_version = chunk.model_version
+        if not self._response_id:
+            self._response_id = chunk.response_id
+        if not self._create_time:
+            self._create_time = chunk.create_time
+        if chunk.turn_token:
+            self._turn_token = chunk.turn_token
         self._model_status = chunk.model_status or self._model_status
+
+    def begin_hop(self) -> None:
+        """End the current hop; the chunks of the next one are added next.
+
+        Usage is summed over hops. The finish reason, its message and the token are those of the
+        last hop; only the first candidate is continued.
+        """
+        self.end_usage()
+        if 0 in self._candidates:
+            self._candidates[0].begin_hop()
+
+    def add_usage(self, usage: UsageMetadata | None) -> None:
+        """Add the usage of a chunk that is not merged, because its hop is repeated."""
+        if usage is not None:
+            self._usages.append(usage)
+
+    def end_usage(self) -> None:
+        """Count what follows as the usage of another request."""
+        self._fold_usages()
+        if self._usages:
+            self._hop_usages.append(self._usages[0])
+            self._earlier_usage = add_usage(self._earlier_usage or UsageMetadata(), self._usages[0])
+            self._usages = []
+
+    def beginning(self, length: int) -> str:
+        """Return up to so many characters of the first candidate's text."""
+        return self._candidates[0].beginning(length) if 0 in self._candidates else ""
+
+    @property
+    def first_usage(self) -> UsageMetadata | None:
+        """The usage of the first hop that has any, if that has ended."""
+        return self._hop_usages[0] if self._hop_usages else None
 
     def response(self) -> GenerateContentResponse:
         """Return all chunks so far as one response; later chunks do not change it."""
         self._fold_usages()
-        return GenerateContentResponse(
+        usage = self._usages[0] if self._usages else None
+        if self._earlier_usage is not None:
+            usage = add_usage(self._earlier_usage, usage)
+        response = GenerateContentResponse(
             candidates=[self._candidates[at].candidate() for at in sorted(self._candidates)],
-            usage_metadata=self._usages[0] if self._usages else None,
+            usage_metadata=usage,
             prompt_feedback=self._feedback,
             model_version=self._model_version,
             response_id=self._response_id,
             create_time=self._create_time,
+            turn_token=self._turn_token,
             model_status=self._model_status,
         )
+        if self._hop_usages:
+            response.__dict__[USAGES] = [*self._hop_usages, *self._usages]
+        return response
 
     def _add_candidate(self, index: int) -> _CandidateMerger:
         if len(self._candidates) == MAX_CANDIDATES:
@@ -157,6 +250,7 @@ class _CandidateMerger:
         self._citation_sources: dict[bytes, Citation] = {}
         self._citations: dict[bytes, Citation] = {}
         self._grounding: GroundingMerger | None = None
+        self._text_before = 0  # of the hops before, in bytes of UTF-8
         self._logprobs: LogprobsResult | None = None
         self._lasts: dict[str, Any] = {}
 
@@ -172,7 +266,34 @@ class _CandidateMerger:
             self.finish_reason is None or candidate.finish_reason not in _NOT_FINISHED
         ):
             self.finish_reason = candidate.finish_reason
+            # A checkpoint in the middle is not where an answer that has ended goes on.
+            if candidate.finish_reason != "CONTINUATION":
+                self._lasts.pop("continuation_token", None)
         self._add_metadata(candidate)
+
+    def add_token(self, token: str) -> None:
+        self._lasts["continuation_token"] = token
+
+    def begin_hop(self) -> None:
+        self.finish_reason = None
+        self._lasts.pop("finish_message", None)
+        self._lasts.pop("continuation_token", None)
+        self._text_before = self._parts.begin_hop()
+        if self._grounding is not None:
+            self._grounding.begin_hop(self._text_before)
+
+    def restore(self, candidate: Candidate) -> None:
+        content = candidate.content
+        if content is not None:
+            self.add(replace(candidate, content=replace(content, parts=[])))
+            self._parts.restore(content.parts)
+        else:
+            self.add(candidate)
+        if candidate.continuation_token:
+            self.add_token(candidate.continuation_token)
+
+    def beginning(self, length: int) -> str:
+        return self._parts.beginning(length)
 
     def _add_metadata(self, candidate: Candidate) -> None:
         if candidate.safety_ratings:
@@ -182,14 +303,19 @@ class _CandidateMerger:
             _add_new(self._citations, candidate.citation_metadata.citations)
         grounding = candidate.grounding_metadata
         if grounding is not None and grounding != _NO_GROUNDING:
-            self._grounding = self._grounding or GroundingMerger()
+            self._grounding = self._grounding or GroundingMerger(self._text_before)
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
-        if candidate.avg_logprobs is not None:
-            self._lasts["avg_logprobs"] = candidate.avg_logprobs
-        if candidate.token_count is not None:
-            self._lasts["token_count"] = candidate.token_count
+        self._add_lasts(candidate)
+
+    def _add_lasts(self, candidate: Candidate) -> None:
+        if (
+            candidate.avg_logprobs is not None
+            or candidate.token_count is not None
+            or candidate.score is not None
+        ):
+            self._add_numbers(candidate)
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -197,6 +323,11 @@ class _CandidateMerger:
         pages = candidate.url_context_metadata
         if pages is not None and pages.url_metadata:
             self._lasts["url_context_metadata"] = pages
+
+    def _add_numbers(self, candidate: Candidate) -> None:
+        for name in ("avg_logprobs", "token_count", "score"):
+            if (number := getattr(candidate, name)) is not None:
+                self._lasts[name] = number
 
     def candidate(self) -> Candidate:
         cited = self._citation_sources or self._citations
@@ -241,13 +372,19 @@ class _PartsMerger:
 
     def __init__(self) -> None:
         self._done: list[Part | CallMerger] = []
+        self._measured = 0  # how many of these are in _bytes
+        self._bytes = 0  # of text without thoughts
         self._text: list[str] = []
+        self._earlier: list[str] = []  # the beginning of this text, from the hops before
         self._thought: bool | None = None
         self._open_calls: OpenCalls | None = None
+        self._plain = Part()  # what a part is compared with; making one for each takes longer
 
     def add(self, part: Part) -> None:
         text = part.text
-        if text is not None and part == Part(text=text, thought=part.thought):
+        plain = self._plain
+        plain.text, plain.thought = text, part.thought
+        if text is not None and part == plain:
             if not text:
                 return
             if self._text and bool(part.thought) != bool(self._thought):
@@ -268,13 +405,48 @@ class _PartsMerger:
             self._text = ["".join(self._text)]
         parts = [part if isinstance(part, Part) else part.part() for part in self._done]
         if self._text:
-            parts.append(Part(text=self._text[0], thought=self._thought))
+            text = "".join([*self._earlier, *self._text]) if self._earlier else self._text[0]
+            parts.append(Part(text=text, thought=self._thought))
         return parts
+
+    def restore(self, parts: Iterable[Part]) -> None:
+        """Add the parts of a merged response, none of which continues the one before."""
+        for part in parts:
+            self._close_text()
+            self.add(part)
+
+    def begin_hop(self) -> int:
+        """Return the size of the text so far; what was measured once is not measured again."""
+        for part in self._done[self._measured :]:
+            if isinstance(part, Part) and part.text and not part.thought:
+                self._bytes += _size(part.text)
+        self._measured = len(self._done)
+        if self._text:
+            text = "".join(self._text)
+            self._bytes += 0 if self._thought else _size(text)
+            self._earlier.append(text)
+            self._text = [""]  # not empty: it may go on
+        return self._bytes
+
+    def beginning(self, length: int) -> str:
+        texts = [part.text for part in self._done if isinstance(part, Part) and not part.thought]
+        if not self._thought:
+            texts += [*self._earlier, *self._text]
+        pieces: list[str] = []
+        for text in texts:
+            if text and length > 0:
+                pieces.append(text[:length])
+                length -= len(text)
+        return "".join(pieces)
 
     def _close_text(self) -> None:
         if self._text:
-            self._done.append(Part(text="".join(self._text), thought=self._thought))
-            self._text = []
+            if self._earlier and not self._thought:  # measured again with the whole
+                self._bytes -= sum(map(_size, self._earlier))
+            self._done.append(
+                Part(text="".join([*self._earlier, *self._text]), thought=self._thought)
+            )
+            self._text, self._earlier = [], []
 
     def _add_call(self, part: Part, call: FunctionCall) -> None:
         if self._open_calls is None:
@@ -285,6 +457,10 @@ class _PartsMerger:
         begun = self._open_calls.add(part, call)
         if begun is not None:
             self._done.append(begun)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _overlay(under: _S, over: _S) -> _S:
@@ -325,9 +501,11 @@ def _check_depth(part: Part) -> None:
         _check_value(tool_response.response, part)
     if part.part_metadata is not None:
         _check_value(part.part_metadata, part)
+    for value in (part.unknown or {}).values():
+        _check_value(value, part)
 
 
-def _check_value(value: dict[str, Any] | None, part: Part) -> None:
+def _check_value(value: object, part: Part) -> None:
     if value and not is_within(value, MAX_DEPTH):
         raise ResponseDecodeError(
             f"the server sent JSON nested more than {MAX_DEPTH} levels deep",

@@ -3,6 +3,9 @@
 Needs no web framework: a `Relay` is an ASGI application and an async iterator of bytes.
 """
 
+from cometgem.errors import BadMessagesError
+from cometgem.web.ag_ui import AGUIEncoder
+from cometgem.web.ag_ui_messages import answers_from_ag_ui, contents_from_ag_ui
 from cometgem.web.encoder import Encoder
 from cometgem.web.named_events import EventEncoder
 from cometgem.web.native import NativeEncoder
@@ -11,9 +14,11 @@ from cometgem.web.relay import Relay
 from cometgem.web.respond import aiohttp_response, django_response, quart_response, respond
 from cometgem.web.text import TextEncoder
 from cometgem.web.ui_message import UIMessageEncoder
-from cometgem.web.ui_messages import contents_from_ui_messages
+from cometgem.web.ui_messages import answers_from_ui_messages, contents_from_ui_messages
 
 __all__ = [
+    "AGUIEncoder",
+    "BadMessagesError",
     "Encoder",
     "EventEncoder",
     "NativeEncoder",
@@ -22,6 +27,9 @@ __all__ = [
     "TextEncoder",
     "UIMessageEncoder",
     "aiohttp_response",
+    "answers_from_ag_ui",
+    "answers_from_ui_messages",
+    "contents_from_ag_ui",
     "contents_from_ui_messages",
     "django_response",
     "quart_response",

@@ -52,7 +52,7 @@ def test_serve(run: Run, interrupted: list[bytes]) -> None:
     powershell = f"$env:COMETAPI_BASE_URL = '{url}'; $env:COMETAPI_KEY = 'sk-fake-key'"
     assert f"  {powershell}" in lines
     assert "  cometgem generate Hi" in lines
-    assert b"set_reminder" in interrupted[0]
+    assert b"fake server" in interrupted[0]
 
 
 def test_serve_a_recorded_body(run: Run, interrupted: list[bytes]) -> None:

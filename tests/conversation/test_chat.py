@@ -19,6 +19,7 @@ from cometgem import (
     ConfigurationError,
     Content,
     Part,
+    Refuse,
     StreamInterruptedError,
     StreamTruncatedError,
     ToolError,
@@ -229,6 +230,7 @@ async def test_a_failed_tool_does_not_change_the_history(
     fake_server.add(
         calling(call("get_weather", {"city": "a"})),
         Reply.chunks({"text": "Wait."}, call("fail", {"why": "no"})),
+        WARM,
     )
     chat = client.chat(MODEL, tools=[tools.get_weather, tools.fail])
     with pytest.raises(ToolError):
@@ -236,7 +238,29 @@ async def test_a_failed_tool_does_not_change_the_history(
     assert chat.history == []
     chat.keep_partial()
     assert [turn.role for turn in chat.history] == ["user", "model", "user", "model"]
-    assert chat.history[-1].parts == [Part(text="Wait.")]  # a call would need a response
+    assert [part.text for part in chat.history[-1].parts] == ["Wait.", None]
+    assert [one.name for one in chat.pending] == ["fail"]
+    assert (await chat.resume({0: Refuse()})).text == "It is warm."
+
+
+async def test_a_failed_tool_of_the_first_round_can_be_kept(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("get_weather", {"city": "a"}), call("fail", {"why": "no"})), WARM)
+    chat = client.chat(MODEL, tools=[tools.get_weather, tools.fail], concurrency=1)
+    with pytest.raises(ToolError) as caught:
+        await chat.send("Hi")
+    assert [turn.role for turn in caught.value.turns] == ["model"]
+    chat.keep_partial()
+    assert [one.name for one in chat.pending] == ["fail"]
+    await chat.resume({0: "never mind"})
+    assert [
+        part["functionResponse"] for part in fake_server.requests[1].body["contents"][2]["parts"]
+    ] == [
+        {"name": "get_weather", "response": {"weather": "warm in a"}},
+        {"name": "fail", "response": {"result": "never mind"}},
+    ]
+    assert tools.begun == ["a"]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -354,7 +378,7 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
         ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"history": 5}, "history must be a str"),
-        ({"thinking": "off"}, "'gemini-3-flash-preview' does not support thinking='off'"),
+        ({"thinking": "a lot"}, "thinking='a lot' must be 'off', 'minimal', "),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
 )
@@ -391,7 +415,19 @@ async def test_invalid_contents_do_not_start_a_turn(
 
 def test_thinking_that_does_not_fit_the_model_warns_when_the_chat_is_made() -> None:
     client = Client("sk-key-of-the-test")
-    config: Any = {"thinking_config": {"thinking_budget": 512}}
+    config: Any = {"thinking_config": {"thinking_level": "MINIMAL"}}
     with pytest.warns(CometGemWarning, match="does not fit 'gemini-3-pro'") as warned:
         client.chat("gemini-3-pro", generation_config=config)
     assert [warning.filename for warning in warned] == [__file__]
+
+
+async def test_thinking_that_is_replaced_warns_when_the_chat_is_made(
+    client: Client, fake_server: FakeServer
+) -> None:
+    with pytest.warns(CometGemWarning, match="does not take thinking='minimal'") as warned:
+        chat = client.chat("gemini-3.8-flash", thinking="minimal")
+    with pytest.warns(CometGemWarning, match="does not take thinking='minimal'"):
+        await chat.send("Hi")
+    assert [warning.filename for warning in warned] == [__file__]
+    (request,) = fake_server.requests
+    assert request.body["generationConfig"] == {"thinkingConfig": {"thinkingLevel": "LOW"}}

@@ -127,6 +127,8 @@ DEEP_PARTS: dict[str, bytes] = {
     "the server's args": b'{"toolCall":{"args":%b}}',
     "the server's response": b'{"toolResponse":{"response":%b}}',
     "part metadata": b'{"text":"a","partMetadata":%b}',
+    "a kind of part newer than the library": b'{"hologram":%b}',
+    "a newer key of a call": b'{"functionCall":{"name":"f","args":{}},"tint":%b}',
 }
 
 

@@ -4,21 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
 
 from cometgem import (
     APIStatusError,
     APITimeoutError,
+    Approve,
     Blob,
     Candidate,
     Chat,
+    Checkpoint,
     Client,
     CometGemError,
     ConfigurationError,
     Content,
+    ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
+    ConversationState,
     ConversationStream,
     EventTooLargeError,
     FinishReason,
@@ -31,28 +35,33 @@ from cometgem import (
     GenerateOptions,
     GenerationConfig,
     Part,
+    Pause,
     RateLimitError,
+    Refuse,
     ResponseDecodeError,
     RetryPolicy,
+    Round,
     SafetySetting,
     Schema,
     StreamError,
     ThinkingConfig,
     Timeouts,
     Tool,
-    ToolArgumentsError,
+    ToolCallError,
     ToolConfig,
+    ToolContext,
     ToolError,
+    ToolFailed,
+    ToolLike,
     ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
     UsageMetadata,
+    strip_signatures,
     types,
 )
 from cometgem.testing import FakeServer, RecordedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     import aiohttp
@@ -261,6 +270,24 @@ def get_time(zone: str) -> str:
     raise NotImplementedError(zone)
 
 
+def get_rows(query: str, context: ToolContext) -> list[str | Blob]:
+    assert_type(context.call, FunctionCall)
+    assert_type(context.call_id, str | None)
+    assert_type(context.round, int)
+    assert_type(context.history, Sequence[Content])
+    raise NotImplementedError(query)
+
+
+def schema_tools(schema: dict[str, Any]) -> list[FunctionTool]:
+    tool = FunctionTool.from_schema("rows", "Find rows.", schema, get_rows)
+    assert_type(tool, FunctionTool)
+    assert_type(tool.function, Callable[..., object] | None)
+    assert_type(tool.context_parameter, str | None)
+    waiting = FunctionTool.from_schema("approve", None, None)
+    whole = FunctionTool.from_schema("all", None, schema, get_rows, unpack=False, timeout=5)
+    return [tool, waiting, whole, FunctionTool(get_rows), FunctionTool(None, name="ask")]
+
+
 async def tools(client: Client, call: FunctionCall) -> None:
     tool = FunctionTool(get_weather, name="weather", timeout=5)
     assert_type(tool.name, str)
@@ -277,6 +304,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         on_tool_error="report",
         confirm=lambda call: call.name != "get_time",
         thinking=1024,
+        foreign_history="skip",
         thoughts=True,
         timeouts=Timeouts(total=60),
     )
@@ -323,6 +351,10 @@ async def chat(client: Client) -> None:
     assert_type(plain.keep_partial(), None)
     plain.model = "other"
     plain.options["thinking"] = "dynamic"
+    plain.options["thinking"] = "xhigh"
+    assert_type(strip_signatures(plain.history), list[Content])
+    client.chat("m", history=strip_signatures(plain.history), foreign_history="skip")
+    client.chat("m", history=strip_signatures(["Hi", Part(text="there"), *plain.history]))
 
     options: ConversationOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
     acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
@@ -334,18 +366,72 @@ async def chat(client: Client) -> None:
     assert_type(client.load_chat(b"{}", tools=[get_time]), Chat[ConversationItem])
 
 
+async def waiting(client: Client) -> None:
+    answers: dict[str | int, object] = {"id": Approve(), 1: Refuse("no"), 2: {"any": "result"}}
+    stream = client.run_tools("m", "Hi", tools=[get_time], answers=answers, total_time=60)
+    assert_type(stream.state, ConversationState)
+    if stream.state == "paused":
+        assert_type(stream.pending, list[FunctionCall])
+        assert_type(stream.pause_reasons, list[str])
+    assert_type(stream.history, list[Content])
+    assert_type(stream.round, int)
+    client.run_tools("m", stream.history, tools=[get_time], answers={"id": "result"})
+    client.run_tools("m", stream.history, tools=[get_time], answers={0: Approve({"zone": "UTC"})})
+    chat = client.chat("m", tools=[get_time], confirm=wait, on_tool_error=tell)
+    assert_type(chat.pending, list[FunctionCall])
+    assert_type(await chat.resume(), GenerateContentResponse)
+    by_id = {call.id: Approve() for call in chat.pending}
+    assert_type(await chat.resume(by_id, max_rounds=2), GenerateContentResponse)
+    assert_type(chat.resume_stream({0: 5}), ConversationStream[ConversationItem])
+    plain = client.load_chat("{}")
+    assert_type(plain.resume_stream({}), ConversationStream[GenerateContentResponse])
+
+
+async def wait(call: FunctionCall) -> bool | Pause:
+    return call.id is None or Pause("later")
+
+
+def tell(error: ToolError) -> str:
+    return f"{error}"
+
+
+async def tell_later(error: ToolError) -> str:
+    raise ToolFailed(f"{error}")
+
+
+def prepare(asked: Round) -> None:
+    assert_type(asked.number, int)
+    asked.model = "other"
+    asked.tools = [get_time]
+    asked.contents.append("Be brief.")
+    asked.tool_config = {"functionCallingConfig": {"mode": "ANY"}}
+    asked.tool_config = None
+
+
+async def prepare_later(asked: Round) -> None:
+    prepare(asked)
+
+
+def steps(client: Client) -> None:
+    tools: list[ToolLike] = [get_time, FunctionTool(None, name="ask")]
+    client.run_tools("m", "Hi", tools=tools, stop_after={"ask"}, prepare_round=prepare)
+    client.run_tools("m", "Hi", tools=tools, stop_after=["ask"], prepare_round=prepare_later)
+    client.run_tools("m", "Hi", tools=tools, stop_after=lambda response: response.text != "")
+    client.chat("m", tools=tools, force_every_round=True, on_tool_error=tell_later)
+    client.chat("m", tools=tools, confirm=lambda call: Refuse() if call.id else Pause)
+
+
 def tool_errors(error: ToolError) -> None:
     assert_type(error.call, FunctionCall)
-    assert_type(error.turns, list[Content])
+    assert_type(error.turns, Sequence[Content])
     assert_type(error.responses, list[FunctionResponse])
     match error:
         case ToolTimeoutError():
             assert_type(error.seconds, float)
             builtin(error)
-        case UnknownToolError():
+        case ToolCallError():
             assert_type(error.known, list[str])
-        case ToolArgumentsError() | UnfinishedCallError():
-            assert_type(error.message, str)
+            assert_type(error.reason, Literal["unknown_tool", "arguments", "unfinished"])
         case _:
             pass
 
@@ -362,6 +448,7 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.raw, bytes)
     assert_type(response.candidates, list[Candidate])
     assert_type(response.usage_metadata, UsageMetadata | None)
+    assert_type(response.usage_metadata_per_hop, list[UsageMetadata])
     if response.usage_metadata:
         assert_type(response.usage_metadata.total_token_count, int | None)
     if response.finish_reason == FinishReason.STOP:
@@ -370,6 +457,23 @@ def response(response: GenerateContentResponse) -> None:
         assert_type(call.args, dict[str, Any])
         assert_type(call.id, str | None)
         Part.from_function_response(call.name, {"result": 1}, call.id)
+
+
+async def long_answers(client: Client) -> None:
+    stream = client.stream_generate_content("m", "Hi", continuation="off", max_hops=3)
+    assert_type(stream.checkpoint, Checkpoint | None)
+    try:
+        await stream.get_final_response()
+    except ContinuationUnsupportedError as error:
+        assert_type(error.token, str)
+    except CometGemError as error:
+        if error.checkpoint is not None:
+            assert_type(error.checkpoint, Checkpoint)
+            assert_type(error.checkpoint.response, GenerateContentResponse)
+            again = Checkpoint.from_json(error.checkpoint.to_json())
+            assert_type(again, Checkpoint)
+            await client.generate_content("m", "Hi", continuation=again, max_hops=None)
+            client.run_tools("m", "Hi", tools=[], continuation="auto")
 
 
 def parts(path: Path) -> None:
