@@ -86,9 +86,7 @@ def others(draw: st.DrawFn) -> list[Part]:
     given = draw(st.sampled_from([None, "s1"]))
     if kind == "code":
         code = ExecutableCode(code=draw(TEXTS), language="PYTHON", id=given)
-        done = CodeExecutionResult(
-            outcome="OUTCOME_OK", output=draw(st.none() | TEXTS), id=given
-        )
+        done = CodeExecutionResult(outcome="OUTCOME_OK", output=draw(st.none() | TEXTS), id=given)
         return [
             Part(executable_code=code, thought_signature=signature),
             Part(code_execution_result=done, thought_signature=draw(SIGNATURES)),
@@ -135,8 +133,10 @@ def conversations(draw: st.DrawFn, *, media: bool = True, tools: bool = True) ->
         items += [*chunks, *found]
         answers = {at: draw(responses(call)) for at, call in enumerate(found)}
         if not media:
-            answers = {at: FunctionResponse(name=one.name, response=one.response, id=one.id)
-                       for at, one in answers.items()}
+            answers = {
+                at: FunctionResponse(name=one.name, response=one.response, id=one.id)
+                for at, one in answers.items()
+            }
         if number == rounds - 1 and found:
             answers.pop(draw(st.sampled_from(sorted(answers))))
         turns = placed(_kept(turn), answers) if found else [_kept(turn)]

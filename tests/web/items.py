@@ -40,9 +40,7 @@ def thought(text: str, signature: str | None = None) -> Part:
     return Part(text=text, thought=True, thought_signature=signature)
 
 
-def asked(
-    name: str, args: dict[str, Any], signature: str | None = None, **fields: Any
-) -> Part:
+def asked(name: str, args: dict[str, Any], signature: str | None = None, **fields: Any) -> Part:
     """Return a part with a call."""
     call = FunctionCall(name=name, args=args, **fields)
     return Part(function_call=call, thought_signature=signature)

@@ -55,9 +55,7 @@ def reader(sdk: Literal[6, 7]) -> Iterator[Reader]:
 
 @given(said=conversations())
 @QUICK
-def test_posted_messages_become_the_history(
-    reader: Reader, sdk: Literal[6, 7], said: Said
-) -> None:
+def test_posted_messages_become_the_history(reader: Reader, sdk: Literal[6, 7], said: Said) -> None:
     encoder = UIMessageEncoder(sdk, secret=SECRET)
     read = reader.read(written(encoder, *said.items, pending=said.pending))
     assert read["error"] is None
@@ -95,14 +93,21 @@ def successes(document: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize(("name", "row"), recorded("bodies/EXPECT.json", successes))
 async def test_recorded_bodies(
-    reader: Reader, sdk: Literal[6, 7], client: Client, fake_server: FakeServer, name: str, row: dict[str, Any]
+    reader: Reader,
+    sdk: Literal[6, 7],
+    client: Client,
+    fake_server: FakeServer,
+    name: str,
+    row: dict[str, Any],
 ) -> None:
     fake_server.add(Reply.recorded(conformance_file(f"bodies/{name}")))
     stream = client.stream_generate_content(MODEL, "Hi")
     read = reader.read(await relayed(stream, UIMessageEncoder(sdk)))
     assert read["error"] is None
     parts = read["message"]["parts"]
-    assert "".join(part["text"] for part in parts if part["type"] == "text") == row["merged"]["text"]
+    assert (
+        "".join(part["text"] for part in parts if part["type"] == "text") == row["merged"]["text"]
+    )
     metadata = read["message"]["metadata"]
     assert metadata["finishReason"] == stream.snapshot.finish_reason
     assert read["finishReason"] in ("stop", "length", "tool-calls", "content-filter", "other")
@@ -174,7 +179,9 @@ async def test_approvals(
         return asked.args["to"] == "Bob" or Pause("costs money")
 
     given = [{"id": f"id-{name}"} if ids else {} for name in ("Ada", "Bob", "Eve")]
-    calls = [call("pay", {"to": to}, **one) for to, one in zip(("Ada", "Bob", "Eve"), given, strict=True)]
+    calls = [
+        call("pay", {"to": to}, **one) for to, one in zip(("Ada", "Bob", "Eve"), given, strict=True)
+    ]
     fake_server.add(Reply.chunks(*calls), TEXT)
     encoder = UIMessageEncoder(sdk, secret=SECRET)
     stream = client.run_tools(MODEL, "Hi", tools=[pay], confirm=confirm)
