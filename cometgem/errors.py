@@ -27,7 +27,8 @@ keeps its class and fields. None of them holds the API key.
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
     │   └── ToolCallError            a call that cannot be run, the model's mistake; reason
-    └── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    ├── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    └── RunError                     a run behind a browser's response was lost, or its log is
 
     CometGemWarning                  (also UserWarning) probably not what was intended
 """
@@ -62,6 +63,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseDecodeError",
+    "RunError",
     "ServerError",
     "StreamError",
     "StreamInterruptedError",
@@ -525,6 +527,10 @@ class TooManyRoundsError(CometGemError):
         if self.finish_reason:
             what = f"the model wrote no valid function call in {rounds} ({self.finish_reason})"
         return printable(f"{what}; max_rounds=... sets this limit")
+
+
+class RunError(CometGemError):
+    """A run that browsers watch was lost, or the log that it is read from cannot be reached."""
 
 
 class CometGemWarning(UserWarning):

@@ -22,6 +22,7 @@ from cometgem.errors import (
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
+    RunError,
     ServerError,
     StreamError,
     StreamInterruptedError,
@@ -249,6 +250,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
             " max_rounds=... sets this limit"
         ),
         {"message": "", "rounds": 1, "finish_reason": "MALFORMED_FUNCTION_CALL"},
+    ),
+    (
+        RunError("the run was lost"),
+        CometGemError,
+        "the run was lost",
+        {"message": "the run was lost"},
     ),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cometgem.conversation.failures import MALFORMED
 from cometgem.types.content import FunctionCall
@@ -12,7 +12,7 @@ from cometgem.types.wire import encode
 from cometgem.web.ag_ui_posted import posted_run
 from cometgem.web.approvals import approval_id, check_secret
 from cometgem.web.calls import Calls
-from cometgem.web.encoder import Encoder, event, events
+from cometgem.web.encoder import JSON_TEXT, Encoder, event, events
 from cometgem.web.seen_sources import SeenSources
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class AGUIEncoder(Encoder):
         BadMessagesError: ``run`` is not valid; answer with the status 400.
         ConfigurationError: The secret is too short.
     """
+
+    delta: ClassVar[str | None] = (
+        r'(?P<kind>data: \{"type":"(?:TEXT|REASONING)_MESSAGE_CONTENT","messageId":"[^"\\]*",'
+        rf'"delta":"){JSON_TEXT}"\}}'
+    )
 
     def __init__(
         self,

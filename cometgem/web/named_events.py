@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cometgem.conversation.failures import MALFORMED
 from cometgem.types.content import FunctionCall
 from cometgem.types.response import GenerateContentResponse
 from cometgem.web.calls import Calls
-from cometgem.web.encoder import Encoder, event
+from cometgem.web.encoder import JSON_TEXT, Encoder, event
 from cometgem.web.seen_sources import SeenSources
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class EventEncoder(Encoder):
     An ``EventSource`` takes an ``error`` event for a broken connection as well; one that the server
     has sent has ``data``. Close it at ``error`` and ``done``, since it would ask again.
     """
+
+    numbers_events: ClassVar[bool] = True
+    delta: ClassVar[str | None] = (
+        rf'id: \d+\n(?P<kind>event: (?:text|thought)\ndata: \{{"text":"){JSON_TEXT}"\}}'
+    )
 
     def __init__(self) -> None:
         self._number = 0

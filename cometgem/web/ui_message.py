@@ -15,7 +15,7 @@ from cometgem.request.arguments import shown
 from cometgem.types.content import FunctionCall
 from cometgem.types.response import GenerateContentResponse
 from cometgem.web.approvals import check_secret
-from cometgem.web.encoder import EVENT_STREAM, Encoder, event, events
+from cometgem.web.encoder import EVENT_STREAM, JSON_TEXT, Encoder, event, events
 from cometgem.web.seen_sources import SeenSources
 from cometgem.web.ui_citations import citations
 from cometgem.web.ui_posted import last_answer, last_calls, page_ids
@@ -77,6 +77,10 @@ class UIMessageEncoder(Encoder):
         **EVENT_STREAM,
         "x-vercel-ai-ui-message-stream": "v1",
     }
+    delta: ClassVar[str | None] = (
+        r'(?P<kind>data: \{"type":"(?:text|reasoning)-delta","id":"[^"\\]*","delta":")'
+        rf'{JSON_TEXT}"\}}'
+    )
 
     def __init__(  # noqa: PLR0913  each is an option of its own
         self,
@@ -129,6 +133,10 @@ class UIMessageEncoder(Encoder):
         """Return the end of open blocks, an ``error`` event and the end of the stream."""
         ended = self._close() + self._tools.cut_off()
         return ended + event({"type": "error", "errorText": message}) + _DONE
+
+    def stop(self) -> bytes:
+        """Return the end of open blocks, an ``abort`` event and the end of the stream."""
+        return self._close() + self._tools.cut_off() + event({"type": "abort"}) + _DONE
 
     def end(self, final: GenerateContentResponse, pending: Sequence[FunctionCall] = ()) -> bytes:
         """Return the end of open blocks and steps, a ``finish`` event and the end of the stream.
