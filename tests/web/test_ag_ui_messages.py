@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from web.items import SIGNATURE, plain
 
 from cometgem import Approve, BadMessagesError, Refuse
-from cometgem.types import Content
 from cometgem.web import answers_from_ag_ui, contents_from_ag_ui
 from cometgem.web.approvals import approval_id
+
+if TYPE_CHECKING:
+    from cometgem.types import Content
 
 SECRET = b"0123456789abcdef"
 HI = {"id": "u", "role": "user", "content": "Hi"}

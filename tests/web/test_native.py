@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from conversation.calling import MODEL, Tools
@@ -14,9 +14,6 @@ from cometgem.response.codec import decode_chunk
 from cometgem.testing import FakeServer, Reply
 from cometgem.types import Candidate, GenerateContentResponse
 from cometgem.web import NativeEncoder, Relay
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 def test_chunks_are_passed_on_byte_for_byte() -> None:
@@ -55,14 +52,14 @@ def test_a_failure_is_an_error_as_google_sends_it() -> None:
 
 
 @pytest.fixture
-async def body(client: Client, fake_server: FakeServer, tools: Tools) -> AsyncIterator[bytes]:
+async def body(client: Client, fake_server: FakeServer, tools: Tools) -> bytes:
     """The response to a page for a conversation of two rounds."""
     fake_server.add(
         Reply.call("get_weather", {"city": "Bath"}), Reply.text("Warm", "!", thought="Hm.")
     )
     relay = Relay(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]), NativeEncoder())
     await relay.open()
-    yield b"".join([piece async for piece in relay])
+    return b"".join([piece async for piece in relay])
 
 
 async def test_our_client_reads_it(body: bytes, client: Client, fake_server: FakeServer) -> None:

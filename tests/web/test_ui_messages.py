@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from web.items import SIGNATURE, plain
 
 from cometgem import Approve, BadMessagesError, ConfigurationError, Refuse
-from cometgem.types import Content
 from cometgem.web import answers_from_ui_messages, contents_from_ui_messages, refusal
 from cometgem.web.approvals import approval_id
+
+if TYPE_CHECKING:
+    from cometgem.types import Content
 
 SECRET = b"0123456789abcdef"
 PIXEL = "data:image/png;base64,AQI="
