@@ -235,6 +235,20 @@ async def test_a_viewer_that_has_missed_much_reads_it_in_large_pieces(
     assert stalled.body == await late.end() == await first.end() == "".join(words).encode()
 
 
+async def test_a_picture_is_stored_once(
+    here: Runs, there: Runs, client: Client, fake_server: FakeServer, database: Any
+) -> None:
+    data = bytes(range(256)) * 4000
+    fake_server.add(Reply.text("A picture:").then_pause(0.2).then(Reply.image(data)))
+    first = Watching(await here.start("a", relay(client, UIMessageEncoder())))
+    second = Watching(await there.resume("a"))
+    body = await first.end()
+    assert await second.end() == body
+    (key,) = database.scan_iter("*:run:*")
+    stored = sum(len(value) for _, fields in database.xrange(key) for value in fields.values())
+    assert len(data) * 4 / 3 < stored < len(data) * 4 / 3 + 5000
+
+
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeps its data", "loses its data"])
 async def test_redis_is_killed_and_restarted_in_the_middle_of_a_run(
     *, keeps: bool, tmp_path: Path, client: Client, fake_server: FakeServer

@@ -13,6 +13,7 @@ from web.watching import MODEL, SLOW, STALLED, WORDS, Watching, eventually, rela
 from cometgem import ClosedError, ConfigurationError, RunError
 from cometgem.testing import FakeServer, Reply
 from cometgem.web import (
+    BadMessagesError,
     EventEncoder,
     MemoryLog,
     NativeEncoder,
@@ -437,9 +438,9 @@ async def test_a_picture_is_stored_once_for_all_viewers(
 async def test_ids_that_are_refused(run_id: Any, says: str, runs: Runs, client: Client) -> None:
     stream = client.stream_generate_content(MODEL, "Hi")
     for call in (runs.start(run_id, Relay(stream, TextEncoder())), runs.resume(run_id)):
-        with pytest.raises(ConfigurationError, match=says):
+        with pytest.raises(BadMessagesError, match=says):
             await call
-    with pytest.raises(ConfigurationError, match=says):
+    with pytest.raises(BadMessagesError, match=says):
         await runs.stop(run_id)
 
 
