@@ -45,6 +45,7 @@ COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 SCRIPTS = {
     "poem": [POEM],
     "responseModalities": [Reply.image(b"\x89PNG")],
+    "answers_from_ui_messages": [Reply.call("pay", {"to": "Ada", "euros": 5}, id="1")],
     "chat.resume": [
         Reply.call("pay", {"to": "Ada", "euros": 5}, id="1"),
         Reply.text("Ada has the money."),

@@ -92,7 +92,7 @@ def successes(document: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "row"), recorded("bodies/EXPECT.json", successes))
-async def test_recorded_bodies(
+async def test_recorded_bodies(  # noqa: PLR0913, PLR0917  two fixtures and a row
     reader: Reader,
     sdk: Literal[6, 7],
     client: Client,
