@@ -7,6 +7,7 @@ keeps its class and fields. None of them holds the API key.
 
     CometGemError                    partial: merged response so far; checkpoint; turns
     ├── ConfigurationError           (also ValueError) invalid key, base URL or argument
+    │   └── BadMessagesError         what a browser has posted is not valid: answer with 400
     ├── ClosedError                  used after aclose()
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
     │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts expired
@@ -27,7 +28,8 @@ keeps its class and fields. None of them holds the API key.
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
     │   └── ToolCallError            a call that cannot be run, the model's mistake; reason
-    └── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    ├── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    └── RunError                     a run behind a browser's response was lost, or its log is
 
     CometGemWarning                  (also UserWarning) probably not what was intended
 """
@@ -50,6 +52,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AuthenticationError",
+    "BadMessagesError",
     "BadRequestError",
     "ClosedError",
     "CometGemError",
@@ -63,6 +66,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseDecodeError",
+    "RunError",
     "ServerError",
     "StreamError",
     "StreamInterruptedError",
@@ -148,6 +152,13 @@ class CometGemError(Exception):
 
 class ConfigurationError(CometGemError, ValueError):
     """A key, base URL or argument is not valid; nothing was sent."""
+
+
+class BadMessagesError(ConfigurationError):
+    """Messages that a browser has posted are not valid, too large, or hold what is not allowed.
+
+    Raised by ``cometgem.web``. Unlike other ConfigurationErrors, this is not the backend's mistake.
+    """
 
 
 class ClosedError(CometGemError):
@@ -584,6 +595,10 @@ class TooManyRoundsError(CometGemError):
         if self.finish_reason:
             what = f"the model wrote no valid function call in {rounds} ({self.finish_reason})"
         return printable(f"{what}; max_rounds=... sets this limit")
+
+
+class RunError(CometGemError):
+    """A run that browsers watch was lost, or the log that it is read from cannot be reached."""
 
 
 class CometGemWarning(UserWarning):

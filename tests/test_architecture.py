@@ -35,6 +35,7 @@ FLOORS = (
     ),
     ("conversation",),
     ("client",),
+    ("web",),
     ("testing",),
     ("cli", "__main__"),
     ("__init__",),  # the public names: imported by no room
@@ -59,14 +60,18 @@ STRANGERS = {
 
 # The rooms that may import each third-party package.
 DOORS = {
-    "aiohttp": {"http", "testing"},
+    "aiohttp": {"http", "testing", "web"},
     "anyio": {"conversation", "files"},
+    "django": {"web"},
     "markdown_it": {"cli"},
-    "msgspec": {"types", "request", "response", "http", "conversation"},
+    "msgspec": {"types", "request", "response", "http", "conversation", "web"},
     "multidict": {"testing"},
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
+    "quart": {"web"},
+    "redis": {"web"},
     "rich": {"cli"},
+    "starlette": {"web"},
     "yarl": {"http"},
 }
 
@@ -78,6 +83,11 @@ SOME_FILES = {
         "cometgem.http.connections",
         "cometgem.http.response",
     },
+    **{
+        ("web", one): {"cometgem.web.respond"}
+        for one in ("aiohttp", "django", "quart", "starlette")
+    },
+    ("web", "redis"): {"cometgem.web.redis_streams"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},

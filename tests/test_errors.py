@@ -11,6 +11,7 @@ from cometgem.errors import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    BadMessagesError,
     BadRequestError,
     ClosedError,
     CometGemError,
@@ -23,6 +24,7 @@ from cometgem.errors import (
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
+    RunError,
     ServerError,
     StreamError,
     StreamInterruptedError,
@@ -82,6 +84,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (CometGemError(), Exception, "", {"message": ""}),
     (CometGemError("m"), Exception, "m", {"message": "m"}),
     (ConfigurationError("m"), ValueError, "m", {"message": "m"}),
+    (BadMessagesError("m"), ConfigurationError, "m", {"message": "m"}),
     (ClosedError("m"), CometGemError, "m", {"message": "m"}),
     (APIConnectionError("m"), CometGemError, "m", {"message": "m"}),
     (
@@ -301,6 +304,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
             " max_rounds=... sets this limit"
         ),
         {"message": "", "rounds": 1, "finish_reason": "MALFORMED_FUNCTION_CALL"},
+    ),
+    (
+        RunError("the run was lost"),
+        CometGemError,
+        "the run was lost",
+        {"message": "the run was lost"},
     ),
 ]
 

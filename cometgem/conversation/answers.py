@@ -118,12 +118,12 @@ def _use(
     if isinstance(value, Pause) or value is Pause:
         raise ConfigurationError(f"answers[{key!r}] is a Pause, but the call is pending already")
     if isinstance(value, Refuse):
-        turn.responses[at] = error_response(call, value.reason)
+        turn.add_response(at, error_response(call, value.reason))
         turn.failed.add(at)
         return None
     tool = None if runner is None else runner.function(call.name)
     try:
-        turn.responses[at] = to_response(tool or _ANY_TOOL, call, value)
+        turn.add_response(at, to_response(tool or _ANY_TOOL, call, value))
     except ToolError as error:
         raise ConfigurationError(f"answers[{key!r}] cannot be used: {error}") from None
     return None

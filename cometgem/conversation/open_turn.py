@@ -63,6 +63,11 @@ class OpenTurn:
         parts = [self._response_part(at) for at in sorted(self.responses)] + self.rest
         return [self.model_turn(), *([Content(role="user", parts=parts)] if parts else [])]
 
+    def add_response(self, at: int, response: FunctionResponse) -> None:
+        """Take the response to a call, and mark it with the position of the call."""
+        response.__dict__["call_index"] = at
+        self.responses[at] = response
+
     def add_known_responses(self, parts: Sequence[Part]) -> None:
         """Take the parts of the user's turn that follows in a history."""
         for part in parts:

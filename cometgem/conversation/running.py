@@ -113,7 +113,7 @@ def _record(
     if isinstance(outcome, Waiting):
         waiting[outcome.at] = outcome.reason
     else:
-        turn.responses[outcome.at] = outcome.response
+        turn.add_response(outcome.at, outcome.response)
         if outcome.failed:
             turn.failed.add(outcome.at)
     outcomes.put_nowait(outcome)

@@ -74,8 +74,13 @@ def unflatten(flat: list[Any], *, copy_leaves: bool = False) -> Any:
 
 
 def _outside(struct: Wire) -> list[str]:
-    """Return the attributes outside the fields that are kept; ``raw`` is that of the original.
+    """Return the attributes outside the fields that are kept; others describe the original.
 
-    So is what begins with an underscore, such as the decoder of a typed response.
+    Those are ``raw``, ``call_index``, and what begins with an underscore, such as the decoder of a
+    typed response.
     """
-    return [name for name in getattr(struct, "__dict__", ()) if name != "raw" and name[0] != "_"]
+    return [
+        name
+        for name in getattr(struct, "__dict__", ())
+        if name not in ("raw", "call_index") and name[0] != "_"
+    ]
