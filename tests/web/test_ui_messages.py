@@ -158,6 +158,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no number": ([HI | {"x": float("nan")}], "which JSON does not have"),
     "a long integer": ([HI | {"x": 10**30}], "an integer of more than 64 bits"),
     "deep values": ([HI | {"x": NESTED}], "nested more than 100 levels deep"),
+    "many calls": (
+        [HI, assistant(*[tool("output-available")] * 257)],
+        "has 257 calls in a row, and at most 256",
+    ),
     "much text": ([user(text("x" * 40_000_000))], "more than 33,554,432 characters"),
 }
 
