@@ -594,7 +594,7 @@ async def fakes(path: Path) -> None:
 async def web(client: Client, body: dict[str, Any]) -> None:
     contents = contents_from_ui_messages(body["messages"], tools=["pay"], allow_files=["data:"])
     answers = answers_from_ui_messages(body["messages"], secret=b"0123456789abcdef")
-    stream = client.run_tools(MODEL, contents, tools=[], answers=answers)
+    stream = client.run_tools("gemini-3.8-flash", contents, tools=[], answers=answers)
     encoder: Encoder = UIMessageEncoder(7, messages=body["messages"], page_runs=["look"])
     relay = Relay(stream, encoder, ping=None)
     async for piece in relay:
@@ -603,4 +603,4 @@ async def web(client: Client, body: dict[str, Any]) -> None:
     assert_type(answers_from_ag_ui(body, secret=None), dict[int, Approve | Refuse] | None)
     assert_type(FunctionResponse().call_index, int | None)
     Relay(stream, AGUIEncoder(body))
-    Relay(client.stream_generate_content(MODEL, contents), NativeEncoder())
+    Relay(client.stream_generate_content("gemini-3.8-flash", contents), NativeEncoder())
