@@ -299,7 +299,7 @@ async def test_a_slow_reader_gets_the_text_joined(client: Client, fake_server: F
     await asyncio.sleep(0.3)
     reader.resume()
     await serving
-    # What had come by then is joined; a busy machine may need longer for the rest than lagging lasts.
+    # What had come by then is joined; on a busy machine the rest may come after the lag.
     assert reader.body.count(b"event: text") < 1900
     texts = [json.loads(line[6:]) for line in reader.body.splitlines() if line.startswith(b"data:")]
     assert "".join(one.get("text", "") for one in texts) == "word " * 2000
