@@ -106,6 +106,9 @@ def create(base_url: str) -> FastAPI:  # noqa: C901  one function for each way
 if __name__ == "__main__":
     allow_many_files()
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        # On loopback the system takes megabytes for a viewer who stalls, and the stream keeps their
+        # text to merge it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         print(listener.getsockname()[1], flush=True)
         config = uvicorn.Config(create(sys.argv[1]), log_level="error", access_log=False)
         uvicorn.Server(config).run([listener])

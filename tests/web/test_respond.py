@@ -111,7 +111,7 @@ async def test_the_example_answers_a_page(
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "99")
         bad = await browser.post("/api/chat", json={"messages": []})
         assert bad.headers["content-type"] == "text/plain; charset=utf-8"
-        assert bad.status_code >= 400
+        assert bad.status_code == 400
     assert len(fake_server.requests) == 3
     if framework == "django":
         await sys.modules["chat_django"].client().aclose()
@@ -133,7 +133,7 @@ async def test_the_example_for_aiohttp_answers_a_page(
         async with browser.post("/api/chat", json=QUESTION) as refused:
             assert (refused.status, refused.headers["retry-after"]) == (429, "99")
         async with browser.post("/api/chat", json={"messages": []}) as bad:
-            assert bad.status >= 400
+            assert bad.status == 400
 
 
 async def test_without_starlette_the_relay_is_the_response(
