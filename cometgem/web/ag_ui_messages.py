@@ -20,7 +20,15 @@ from cometgem.types.content import (
 )
 from cometgem.web.ag_ui_posted import asked_calls, posted_run
 from cometgem.web.approvals import check_approval, check_secret
-from cometgem.web.posted import MAX_SIZE, Files, as_response, check_messages, read_base64, text_of
+from cometgem.web.posted import (
+    MAX_SIZE,
+    Files,
+    as_response,
+    check_calls,
+    check_messages,
+    read_base64,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -83,19 +91,19 @@ def answers_from_ag_ui(run: object, *, secret: Secret) -> dict[int, Approve | Re
     """
     key = check_secret(secret)
     posted = posted_run(run, None)
-    if not posted.verdicts:
+    if not posted.resumes:
         return None
     answers: dict[int, Approve | Refuse] = {}
     for call, has_result in posted.last_calls:
         if has_result:
             continue
-        if (found := posted.verdict(call)) is None:
+        if (found := posted.verdicts.get(call.page_id)) is None:
             raise BadMessagesError(f"the call of tool {shown(call.name)} is not answered yet")
         interrupt, verdict = found
         if verdict.approved:
             check_approval(key, interrupt, call.page_id, call.name, call.args)
         answers[len(answers)] = Approve() if verdict.approved else Refuse(verdict.reason or REFUSED)
-    if len(answers) != len(posted.verdicts):
+    if len(answers) != posted.resumes:
         raise BadMessagesError("resume answers an interrupt of which there is no call")
     return answers
 
@@ -107,6 +115,7 @@ class _Reader:
         self._files = files
         self._said: list[Part] = []  # by the model, since the last turn
         self._calls: list[AskedCall] = []
+        self._by_id: dict[str, AskedCall] = {}
         self._results: dict[str, FunctionResponse] = {}  # by the page's id of the call
 
     def read(self) -> Iterator[Content]:
@@ -128,7 +137,7 @@ class _Reader:
                     f"{where}.role is {shown(role)}; only 'user', 'assistant', 'reasoning', 'tool'"
                     " and 'activity' are accepted"
                 )
-        yield from self._end_turn(waits=bool(self._posted.verdicts))
+        yield from self._end_turn(waits=bool(self._posted.resumes))
 
     def _end_turn(self, *, waits: bool = False) -> Iterator[Content]:
         if self._said:
@@ -136,10 +145,10 @@ class _Reader:
             for at, call in enumerate(self._calls):
                 if (response := self._results.get(call.page_id)) is not None:
                     turn.responses[at] = response
-                elif not (waits and self._posted.verdict(call)):
+                elif not (waits and call.page_id in self._posted.verdicts):
                     turn.responses[at] = _response(call, {"error": _UNANSWERED})
             yield from turn.turns()
-        self._said, self._calls, self._results = [], [], {}
+        self._said, self._calls, self._by_id, self._results = [], [], {}, {}
 
     def _of_model(self, message: dict[str, Any], where: str, *, thought: bool) -> None:
         text, signature = text_of(message, "content", where), message.get("encryptedValue")
@@ -153,11 +162,12 @@ class _Reader:
             asked = FunctionCall(name=call.name, args=call.args, id=call.id)
             self._said.append(Part(function_call=asked, thought_signature=call.signature))
             self._calls.append(call)
+            self._by_id.setdefault(call.page_id, call)
+        check_calls(len(self._calls), where)
 
     def _add_result(self, message: dict[str, Any], where: str) -> None:
         given = text_of(message, "toolCallId", where)
-        call = next((one for one in self._calls if one.page_id == given), None)
-        if call is None:
+        if (call := self._by_id.get(given)) is None:
             raise BadMessagesError(f"{where} is the result of a call that is not before it")
         content, files = message.get("content"), []
         if isinstance(content, list):

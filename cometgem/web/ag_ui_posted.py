@@ -52,7 +52,8 @@ class PostedRun(NamedTuple):
         run_id: The run.
         messages: The messages.
         tools: The names of the tools that the page runs.
-        verdicts: The answers to interrupts, by the id of the interrupt.
+        verdicts: The answers to interrupts and the ids of these, by the id of the call.
+        resumes: How many interrupts are answered.
         last_calls: The calls at the end, and whether they have a result.
         page_ids: The ids of all calls.
     """
@@ -61,7 +62,8 @@ class PostedRun(NamedTuple):
     run_id: str
     messages: list[dict[str, Any]]
     tools: list[str]
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, tuple[str, Verdict]]
+    resumes: int
     last_calls: list[tuple[AskedCall, bool]]
     page_ids: list[str]
 
@@ -70,17 +72,10 @@ class PostedRun(NamedTuple):
         """The calls that the answers to interrupts are for: position, call, whether refused."""
         found = []
         for at, (call, has_result) in enumerate(self.last_calls):
-            verdict = None if has_result else self.verdict(call)
+            verdict = None if has_result else self.verdicts.get(call.page_id)
             if verdict is not None:
                 found.append((at, call, not verdict[1].approved))
         return found
-
-    def verdict(self, call: AskedCall) -> tuple[str, Verdict] | None:
-        """Return the answer for a call, and the id of its interrupt; it is not checked here."""
-        for interrupt, verdict in self.verdicts.items():
-            if interrupt == call.page_id or interrupt.rpartition(".")[0] == call.page_id:
-                return interrupt, verdict
-        return None
 
 
 def posted_run(run: object, max_size: int | None = MAX_SIZE) -> PostedRun:
@@ -95,18 +90,22 @@ def posted_run(run: object, max_size: int | None = MAX_SIZE) -> PostedRun:
         if not isinstance(run.get(key), str):
             raise BadMessagesError(f"{key} is not a string, but {shown(run.get(key))}")
     messages = check_messages(run.get("messages"), max_size)
+    tools, resume = run.get("tools"), run.get("resume")
+    check_messages([run["threadId"], run["runId"], tools, resume], max_size)
     for at, message in enumerate(messages):
         if not isinstance(message, dict):
             raise BadMessagesError(f"messages[{at}] is not an object")
     calls = [call for message in messages for call in asked_calls(message)]
-    tools = run.get("tools")
-    names = [one.get("name") for one in tools if isinstance(one, dict)] if tools else []
+    entries = resume if isinstance(resume, list) else []
+    given = tools if isinstance(tools, list) else []
+    names = [one.get("name") for one in given if isinstance(one, dict)]
     return PostedRun(
         run["threadId"],
         run["runId"],
         messages,
         [name for name in names if isinstance(name, str)],
-        _verdicts(run.get("resume")),
+        _verdicts(entries),
+        len(entries),
         _last_calls(messages),
         [call.page_id for call in calls],
     )
@@ -145,12 +144,13 @@ def _asked(given: object) -> AskedCall | None:
 
 def _last_calls(messages: list[dict[str, Any]]) -> list[tuple[AskedCall, bool]]:
     """Return the calls after which only their results come."""
-    results: set[object] = set()
+    results: set[str] = set()
     calls: list[AskedCall] = []
     for message in reversed(messages):
         role = message.get("role")
         if role == "tool" and not calls:
-            results.add(message.get("toolCallId"))
+            given = message.get("toolCallId")
+            results |= {given} if isinstance(given, str) else set()
         elif role == "assistant":
             calls[:0] = asked_calls(message)
         elif role not in ("reasoning", "activity"):
@@ -158,14 +158,18 @@ def _last_calls(messages: list[dict[str, Any]]) -> list[tuple[AskedCall, bool]]:
     return [(call, call.page_id in results) for call in calls]
 
 
-def _verdicts(resume: object) -> dict[str, Verdict]:
-    found: dict[str, Verdict] = {}
-    for entry in resume if isinstance(resume, list) else ():
-        if not isinstance(entry, dict) or not isinstance(entry.get("interruptId"), str):
+def _verdicts(resume: list[Any]) -> dict[str, tuple[str, Verdict]]:
+    """Return the answers by the id of the call; the rest of the interrupt's id is not checked."""
+    signed: dict[str, tuple[str, Verdict]] = {}
+    plain: dict[str, tuple[str, Verdict]] = {}
+    for entry in resume:
+        given = entry.get("interruptId") if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(given, str):
             raise BadMessagesError("resume has an entry without an interruptId")
         payload = entry.get("payload")
         payload = payload if isinstance(payload, dict) else {}
         approved = entry.get("status") == "resolved" and payload.get("approved") is True
         reason = payload.get("reason")
-        found[entry["interruptId"]] = Verdict(approved, reason if isinstance(reason, str) else "")
-    return found
+        verdict = Verdict(approved, reason if isinstance(reason, str) else "")
+        plain[given] = signed[given.rpartition(".")[0]] = given, verdict
+    return signed | plain

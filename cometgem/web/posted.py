@@ -23,6 +23,7 @@ __all__ = [
     "MAX_SIZE",
     "Files",
     "as_response",
+    "check_calls",
     "check_messages",
     "read_base64",
     "text_of",
@@ -31,6 +32,9 @@ __all__ = [
 MAX_MESSAGES = 1000
 MAX_SIZE = 32 << 20
 """The maximum of all text and files together, in characters."""
+
+# A model calls a few functions at a time. Assigning results to calls takes quadratic time.
+_MAX_CALLS = 256
 
 # The API allows about 100 levels, and what walks through a value here may be recursive.
 _MAX_DEPTH = 100
@@ -67,6 +71,18 @@ def check_messages(messages: object, max_size: int | None) -> list[Any]:
             return messages
         level = below
     raise BadMessagesError(f"the messages are nested more than {_MAX_DEPTH} levels deep")
+
+
+def check_calls(count: int, where: str) -> None:
+    """Check how many calls one turn has.
+
+    Raises:
+        BadMessagesError: There are too many.
+    """
+    if count > _MAX_CALLS:
+        raise BadMessagesError(
+            f"{where} has {count:,} calls in a row, and at most {_MAX_CALLS} are accepted"
+        )
 
 
 def _measure(item: object, below: list[object]) -> int:

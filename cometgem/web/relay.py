@@ -205,8 +205,8 @@ class Relay(Served):
             if not encoder.tells_failures:
                 raise
             return
-        data += encoder.end(_final(self._stream), getattr(self._stream, "pending", ()))
-        if data:
+        pending = getattr(self._stream, "pending", ())
+        if data := data + encoder.end(_final(self._stream), pending):
             await sender.send(data)
 
     async def _send_next(self, sender: Sender) -> None:

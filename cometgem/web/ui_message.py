@@ -190,18 +190,18 @@ class UIMessageEncoder(Encoder):
 
     def _of_part(self, part: Part) -> bytes:
         signature = part.thought_signature
+        if part.thought and not self._thoughts:
+            return b""
+        if part.text:  # nearly every part
+            return self._of_text(part.text, signature, thought=bool(part.thought))
         if part.function_call is not None:
             called = self._tools.of_part(part)
             return self._close() + called if called else b""
-        if part.thought and not self._thoughts:
-            return b""
         if part.inline_data is not None:
             return self._of_media(part.inline_data, signature, thought=bool(part.thought))
         if called := self._tools.of_api(part):
             return self._close() + called
-        if part.text or signature:
-            return self._of_text(part.text or "", signature, thought=bool(part.thought))
-        return b""
+        return self._of_text("", signature, thought=bool(part.thought)) if signature else b""
 
     def _of_text(self, text: str, signature: str | None, *, thought: bool) -> bytes:
         kind: Literal["text", "reasoning"] = "reasoning" if thought else "text"

@@ -21,7 +21,7 @@ from cometgem.types.content import (
     ToolResponse,
 )
 from cometgem.web.approvals import check_approval, check_secret
-from cometgem.web.posted import MAX_SIZE, Files, as_response, check_messages, text_of
+from cometgem.web.posted import MAX_SIZE, Files, as_response, check_calls, check_messages, text_of
 from cometgem.web.ui_posted import (
     api_id,
     is_tool,
@@ -184,6 +184,7 @@ class _Reader:
                     )
                     by_page_id[call.page_id] = response
                 responses.append(response)
+        check_calls(len(responses), where)
         if not said:
             return
         turn = OpenTurn(Content(role="model", parts=said))

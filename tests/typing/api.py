@@ -66,6 +66,17 @@ from cometgem import (
     types,
 )
 from cometgem.testing import FakeServer, RecordedRequest, Reply
+from cometgem.web import (
+    AGUIEncoder,
+    Encoder,
+    NativeEncoder,
+    Relay,
+    UIMessageEncoder,
+    answers_from_ag_ui,
+    answers_from_ui_messages,
+    contents_from_ag_ui,
+    contents_from_ui_messages,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -625,3 +636,18 @@ async def fakes(path: Path) -> None:
     assert_type(server.start(), None)
     assert_type(server.stop(), None)
     assert_type(server.wait(), None)
+
+
+async def web(client: Client, body: dict[str, Any]) -> None:
+    contents = contents_from_ui_messages(body["messages"], tools=["pay"], allow_files=["data:"])
+    answers = answers_from_ui_messages(body["messages"], secret=b"0123456789abcdef")
+    stream = client.run_tools("gemini-3.8-flash", contents, tools=[], answers=answers)
+    encoder: Encoder = UIMessageEncoder(7, messages=body["messages"], page_runs=["look"])
+    relay = Relay(stream, encoder, ping=None)
+    async for piece in relay:
+        assert_type(piece, bytes)
+    assert_type(contents_from_ag_ui(body), list[Content])
+    assert_type(answers_from_ag_ui(body, secret=None), dict[int, Approve | Refuse] | None)
+    assert_type(FunctionResponse().call_index, int | None)
+    Relay(stream, AGUIEncoder(body))
+    Relay(client.stream_generate_content("gemini-3.8-flash", contents), NativeEncoder())

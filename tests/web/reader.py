@@ -25,6 +25,7 @@ class Reader:
         self.messages: list[Message] = []
         self.stalls = False
         self.left = asyncio.Event()
+        self.blocks = asyncio.Event()  # set once a send has blocked
         self._news = asyncio.Event()
         self._resumed = asyncio.Event()
 
@@ -34,6 +35,7 @@ class Reader:
 
     async def send(self, message: Message) -> None:
         if self.stalls:
+            self.blocks.set()
             await self._resumed.wait()
         self.messages.append(message)
         self._news.set()

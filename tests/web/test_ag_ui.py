@@ -163,6 +163,11 @@ def test_a_run_goes_on_with_the_results_of_approved_calls() -> None:
     assert found[1]["toolCallId"] == "local-2"
 
 
+@pytest.mark.parametrize("tools", [None, True, 7, [7], [{}], [{"name": 7}]])
+def test_other_tools_of_a_run_are_ignored(tools: Any) -> None:
+    assert body_of(run={**RUN, "tools": tools}) == []
+
+
 def test_a_response_without_a_call_is_left_out() -> None:
     assert body_of(result("f", {})) == []
 
@@ -184,6 +189,7 @@ def test_a_failure_ends_what_is_open_first() -> None:
         ({"threadId": "t", "runId": 7, "messages": [HI]}, "runId is not a string, but 7"),
         ({**IDS}, "messages must be a list"),
         ({**IDS, "messages": ["Hi"]}, r"messages\[0\] is not an object"),
+        ({**RUN, "runId": "\ud800"}, "half of a surrogate pair"),
         ({**RUN, "resume": [{}]}, "resume has an entry without an interruptId"),
     ],
 )

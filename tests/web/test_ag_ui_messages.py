@@ -112,6 +112,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "not valid base64",
     ),
     "deep arguments": ([HI, asking("7", args='{"a":' + "[" * 200 + "]" * 200 + "}")], "nested"),
+    "many calls": ([HI, *[asking("7")] * 257], "has 257 calls in a row, and at most 256"),
     "nothing": ([{"role": "user", "content": ""}], "nothing that could be sent"),
 }
 

@@ -158,6 +158,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no number": ([HI | {"x": float("nan")}], "which JSON does not have"),
     "a long integer": ([HI | {"x": 10**30}], "an integer of more than 64 bits"),
     "deep values": ([HI | {"x": NESTED}], "nested more than 100 levels deep"),
+    "many calls": (
+        [HI, assistant(*[tool("output-available")] * 257)],
+        "has 257 calls in a row, and at most 256",
+    ),
     "much text": ([user(text("x" * 40_000_000))], "more than 33,554,432 characters"),
 }
 
@@ -280,3 +284,44 @@ def test_a_call_that_still_waits_for_its_approval() -> None:
     messages = [HI, assistant(answered(True), tool("approval-requested", approval={"id": "8"}))]  # noqa: FBT003
     with pytest.raises(BadMessagesError, match="the call of tool 'f' is not approved yet"):
         answers_from_ui_messages(messages, secret=SECRET)
+
+
+def api_tool(kind: str, given: Any, output: Any, **more: Any) -> dict[str, Any]:
+    """A tool that the API ran, as `UIMessageEncoder` writes it."""
+    metadata = {"cometgem": {"part": kind}, "google": {"thoughtSignature": SIGNATURE}}
+    part = tool("output-available", input=given, output=output, toolName="GOOGLE_SEARCH_WEB")
+    return {**part, "providerExecuted": True, "callProviderMetadata": metadata, **more}
+
+
+def test_tools_of_the_api() -> None:
+    code = {"code": "1", "language": "PYTHON"}
+    done = {"outcome": "OUTCOME_OK", "output": "1"}
+    signed = {"google": {"thoughtSignature": "b3RoZXI="}}
+    parts = [
+        api_tool("code_execution", code, done, resultProviderMetadata=signed),
+        api_tool("code_execution", code, None, state="input-available", toolCallId="local-1"),
+        api_tool("toolCall", {"q": "x"}, {"found": 1}),
+        api_tool("toolCall", None, {}),
+        api_tool("other", {}, {}),
+    ]
+    assert plain(read(HI, assistant(*parts)))[1]["parts"] == [
+        {"executableCode": {**code, "id": "7"}, "thoughtSignature": SIGNATURE},
+        {"codeExecutionResult": {**done, "id": "7"}, "thoughtSignature": "b3RoZXI="},
+        {"executableCode": code, "thoughtSignature": SIGNATURE},
+        {
+            "toolCall": {"toolType": "GOOGLE_SEARCH_WEB", "args": {"q": "x"}, "id": "7"},
+            "thoughtSignature": SIGNATURE,
+        },
+        {"toolResponse": {"toolType": "GOOGLE_SEARCH_WEB", "response": {"found": 1}, "id": "7"}},
+    ]
+
+
+def test_media_go_back_to_their_result() -> None:
+    of_result = {**file(PIXEL), "providerMetadata": {"cometgem": {"toolCallId": "7"}}}
+    of_nothing = {**file(PIXEL), "providerMetadata": {"cometgem": {"toolCallId": "8"}}}
+    parts = [tool("output-available", output={}), of_result, of_nothing, file(PIXEL)]
+    contents = read(HI, assistant(*parts))
+    assert [part.inline_data is not None for part in contents[1].parts] == [False, True]
+    answer = contents[2].parts[0].function_response
+    assert answer is not None
+    assert [one.inline_data.data for one in answer.parts if one.inline_data] == [b"\x01\x02"]
