@@ -18,6 +18,7 @@ from cometgem.errors import (
     CometGemError,
     CometGemWarning,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -39,7 +40,9 @@ from cometgem.http.timeouts import Timeouts
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
+from cometgem.request.signatures import ForeignHistory, strip_signatures
 from cometgem.request.thinking import Thinking
+from cometgem.request.tool_context import ToolContext
 from cometgem.stream import GenerateContentStream
 from cometgem.types import (
     Blob,
@@ -59,6 +62,7 @@ from cometgem.types import (
     ToolConfig,
     UsageMetadata,
 )
+from cometgem.types.checkpoint import Checkpoint
 from cometgem.version import __version__
 
 __all__ = [
@@ -70,6 +74,7 @@ __all__ = [
     "Blob",
     "Candidate",
     "Chat",
+    "Checkpoint",
     "Client",
     "ClosedError",
     "CometGemError",
@@ -77,11 +82,13 @@ __all__ = [
     "ConfigurationError",
     "Content",
     "Contents",
+    "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
+    "ForeignHistory",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -109,6 +116,7 @@ __all__ = [
     "Tool",
     "ToolArgumentsError",
     "ToolConfig",
+    "ToolContext",
     "ToolError",
     "ToolLike",
     "ToolTimeoutError",
@@ -116,4 +124,5 @@ __all__ = [
     "UnknownToolError",
     "UsageMetadata",
     "__version__",
+    "strip_signatures",
 ]

@@ -14,10 +14,11 @@ from cometgem.http.connections import check_session
 from cometgem.http.retry import RetryPolicy, check_retry
 from cometgem.http.timeouts import Timeouts, check_timeouts
 from cometgem.http.transport import Auth, Transport
-from cometgem.options import GenerateOptions, check_call
+from cometgem.options import GenerateOptions, as_continuation, check_call
 from cometgem.request.address import Key, Secret, as_key, check_base_url, check_key
 from cometgem.request.arguments import check_bool, is_integer, shown
 from cometgem.request.build import build_request
+from cometgem.request.continuation import as_stream, exceeds_single_call, token_of, with_token
 from cometgem.request.functions import as_function_tools
 from cometgem.request.options import check_headers, check_names
 from cometgem.response.sse import MAX_EVENT_SIZE
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from cometgem.conversation.options import ConversationOptions
-    from cometgem.request.build import Operation
+    from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.types.response import GenerateContentResponse
@@ -160,27 +161,36 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.
                 timeouts: Limits in seconds, instead of the client's.
                 retry: How often to try, and how many seconds to wait in between, instead of the
                     client's.
+                continuation: "auto", the default, goes on with a long answer by itself; "off" does
+                    not; a ``Checkpoint`` goes on from there.
+                max_hops: The maximum number of requests of a long answer. Defaults to no limit.
 
         Raises:
             ConfigurationError: An argument is not valid; nothing was sent.
             APIStatusError: The API returned an error, as a status or in the body.
             APIConnectionError: No response came, or none in time.
             StreamInterruptedError: The connection broke in the middle of the response.
+            ContinuationUnsupportedError: A long answer began again instead of going on.
             ResponseDecodeError: Not a valid ``generateContent`` response.
         """
-        attempts = self._attempts("generateContent", model, contents, options)
-        return await SingleCall(attempts, self._max_event_size).run()
+        request = self._request("generateContent", model, contents, options)
+        if streams := exceeds_single_call(request):
+            request = as_stream(request)
+        attempts = self._attempts(request, options, streamed=streams)
+        continuation = as_continuation(options)
+        return await SingleCall(attempts, self._max_event_size, continuation, streams=streams).run()
 
     def stream_generate_content(
         self, model: str, contents: Contents, **options: Unpack[GenerateOptions]
@@ -194,24 +204,29 @@ class Client:
                 system_instruction: For the whole conversation, in the forms of ``contents``.
                 tools: The API's own tools, and functions, which are declared but not run.
                 tool_config: How the model may use the tools.
-                thinking: How much to think: "off", "minimal", "low", "medium", "high",
-                    "dynamic", or a number of tokens.
+                thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh",
+                    "dynamic", or a number of tokens; translated to what the model takes.
                 thoughts: True returns summaries of the thinking.
                 generation_config: ``temperature``, ``maxOutputTokens`` (in tokens) and the like.
                 safety_settings: What to block.
+                foreign_history: "skip" allows function calls without a thought signature.
                 cached_content: The name of cached content, ``cachedContents/{id}``.
                 extra_body: Merged into the request's body, for keys newer than this library.
                 headers: Sent with this request; they override the client's.
                 timeouts: Limits in seconds, instead of the client's.
                 retry: How often to try, and how many seconds to wait in between, instead of the
                     client's.
+                continuation: "auto", the default, goes on with a long answer by itself; "off" does
+                    not; a ``Checkpoint`` goes on from there.
+                max_hops: The maximum number of requests of a long answer. Defaults to no limit.
 
         Raises:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
-        attempts = self._attempts("streamGenerateContent", model, contents, options)
-        return GenerateContentStream(attempts, self._max_event_size)
+        request = self._request("streamGenerateContent", model, contents, options)
+        attempts = self._attempts(request, options, streamed=True)
+        return GenerateContentStream(attempts, self._max_event_size, as_continuation(options))
 
     def run_tools(
         self,
@@ -360,21 +375,31 @@ class Client:
             self._transport.run_in_loop,
         )
 
-    def _attempts(
+    def _request(
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions
-    ) -> Attempts:
+    ) -> Request:
         self._transport.check_open()
         check_names(options, GenerateOptions.__annotations__)
         check_call(options)
         options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
         request = build_request(operation, model, contents, options)
         warn_caller(request.warning)
+        if (start := as_continuation(options).start) is None:
+            return request
+        if token_of(request) is not None:
+            raise ConfigurationError(
+                "extra_body has a continuationToken, and so has continuation=...; give one of them"
+            )
+        return with_token(request, start.token)
+
+    def _attempts(self, request: Request, options: GenerateOptions, *, streamed: bool) -> Attempts:
         return Attempts(
             self._transport,
             request,
             options.get("timeouts") or self._timeouts,
             options.get("retry") or self._retry,
-            streamed=operation == "streamGenerateContent",
+            streamed=streamed,
+            token=token_of(request),
         )
 
 

@@ -5,7 +5,7 @@ keeps its class and fields. None of them holds the API key.
 
 ::
 
-    CometGemError                    partial: merged response so far, or None
+    CometGemError                    partial: merged response so far; checkpoint; or None
     ├── ConfigurationError           (also ValueError) invalid key, base URL or argument
     ├── ClosedError                  used after aclose()
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
@@ -19,7 +19,8 @@ keeps its class and fields. None of them holds the API key.
     │   └── ServerError              5xx
     ├── StreamError                  the stream failed after it had begun; chunks: how many came
     │   ├── StreamInterruptedError   the connection broke
-    │   └── StreamTruncatedError     a clean end without finishReason or blockReason
+    │   ├── StreamTruncatedError     a clean end without finishReason or blockReason
+    │   └── ContinuationUnsupportedError  a long answer began again instead of going on; token
     ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
     ├── EventTooLargeError           size, limit, counted
     ├── ToolError                    a function that the model called raised; call, turns
@@ -41,6 +42,7 @@ from cometgem.types.nesting import flatten, unflatten
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cometgem.types.checkpoint import Checkpoint
     from cometgem.types.content import Content, FunctionCall, FunctionResponse
     from cometgem.types.response import GenerateContentResponse
 
@@ -54,6 +56,7 @@ __all__ = [
     "CometGemError",
     "CometGemWarning",
     "ConfigurationError",
+    "ContinuationUnsupportedError",
     "EventTooLargeError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -96,10 +99,13 @@ class CometGemError(Exception):
     Attributes:
         message: What happened.
         partial: All chunks that had arrived, merged, or None if there were none.
+        checkpoint: Where a long answer can go on, with ``continuation=error.checkpoint``, or
+            None. What had arrived after it is in ``partial`` only, and will be generated again.
     """
 
     message: str
     partial: GenerateContentResponse | None = None
+    checkpoint: Checkpoint | None = None
 
     def __init__(self, message: str = "") -> None:
         super().__init__()
@@ -342,6 +348,26 @@ class StreamInterruptedError(StreamError):
 
 class StreamTruncatedError(StreamError):
     """The response ended cleanly, but without a finishReason or blockReason."""
+
+
+class ContinuationUnsupportedError(StreamError):
+    """A request was to go on with a long answer, but the server began it again.
+
+    A gateway does this that drops ``continuationToken`` from requests. The connection was closed
+    at once; what had arrived before this request is in ``partial``.
+
+    Attributes:
+        token: The token that was sent.
+    """
+
+    def __init__(self, message: str = "", *, token: str = "") -> None:
+        super().__init__(message)
+        self.token = token
+
+    @property
+    def retryable(self) -> bool:
+        """False: the next request would be answered, and billed, in the same way."""
+        return False
 
 
 class ResponseDecodeError(CometGemError):

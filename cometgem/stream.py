@@ -13,7 +13,7 @@ import copy
 import math
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cometgem.errors import (
     ClosedError,
@@ -22,8 +22,9 @@ from cometgem.errors import (
     StreamInterruptedError,
     StreamTruncatedError,
 )
+from cometgem.hops import Continuation, Hops
 from cometgem.response.chunks import ChunkDecoder, is_empty
-from cometgem.response.merge import ResponseMerger
+from cometgem.response.continuation import count_covered
 from cometgem.views import Heartbeat, TextStream
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 
     from cometgem.http.attempts import Attempts
     from cometgem.http.response import HTTPResponse
+    from cometgem.types.checkpoint import Checkpoint
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["GenerateContentStream"]
 
 _CLOSED = "the stream was closed before its end; what had arrived is in stream.snapshot"
-# Chunks that say nothing and are held until one says something; more would only fill the memory.
+# Chunks that are held until one says something; more would only fill the memory.
 _MAX_EMPTY = 1000
 
 _CLOSED_EARLY = "the stream was closed before its first chunk arrived"
@@ -55,6 +57,9 @@ class GenerateContentStream:
     close the connection at once, so the server stops generating. ``break`` and an exception close
     it as well, unless a variable still refers to the stream.
 
+    A long answer of several hops, each a request, is one stream: the next hop is requested when the
+    chunks of the one before have been read. See ``docs/long-answers.md``.
+
     Example::
 
         async with client.stream_generate_content("gemini-3.8-flash", "Hi") as stream:
@@ -65,13 +70,21 @@ class GenerateContentStream:
 
     _response: HTTPResponse | None = None
 
-    def __init__(self, attempts: Attempts, max_event_size: int) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        max_event_size: int,
+        continuation: Continuation = Continuation(),  # noqa: B008  frozen
+    ) -> None:
         self._attempts = attempts
         self._max_event_size = max_event_size
         self._decoder = ChunkDecoder(max_event_size)
-        self._merger = ResponseMerger()
+        self._merger = continuation.begin()
+        self._hops = Hops(self._merger, continuation, attempts.token)
         self._chunks: Iterator[GenerateContentResponse] = iter(())  # decoded from the last read
         self._unread: HTTPResponse | None = None  # a response of which nothing has been read
+        self._begun = False  # whether a chunk of the current hop has been handed out
+        self._pause: float | None = None  # seconds to wait before the next hop, after a cut
         self._waiting = False
         self._bounded = False  # by the total time of the call
         self._ended = False
@@ -116,13 +129,20 @@ class GenerateContentStream:
         if self._waiting:
             raise _busy()
         try:
-            chunk = next(self._chunks, None)
+            try:
+                chunk = next(self._chunks, None)
+            except CometGemError as error:
+                if not self._recovers(error):
+                    raise
+                chunk = None
             if self._bounded and (chunk is not None or not self._ended):
                 self._attempts.check_total()
             if chunk is None:
                 self._waiting = True
                 chunk = await self._next()
             self._merger.add(chunk)
+            if self._merger.token is not None:
+                self._hops.note(chunk)
         except BaseException as error:
             self._leave(error)
             raise
@@ -184,6 +204,14 @@ class GenerateContentStream:
         return self._merger.response()
 
     @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The last place at which the answer can go on in another call, or None.
+
+        Errors have it as ``error.checkpoint``.
+        """
+        return self._hops.checkpoint
+
+    @property
     def text_stream(self) -> TextStream:
         """The text of each chunk that has any, without thoughts."""
         return TextStream(self)
@@ -207,11 +235,19 @@ class GenerateContentStream:
         if self._waiting:
             raise _busy()
         try:
-            if (chunk := next(self._chunks, None)) is None:
+            try:
+                chunk = next(self._chunks, None)
+            except CometGemError as error:
+                if not self._recovers(error):
+                    raise
+                return None
+            if chunk is None:
                 return None
             if self._bounded:
                 self._attempts.check_total()
             self._merger.add(chunk)
+            if self._merger.token is not None:
+                self._hops.note(chunk)
         except BaseException as error:
             self._leave(error)
             raise
@@ -219,17 +255,17 @@ class GenerateContentStream:
 
     @property
     def status(self) -> int:
-        """The HTTP status; RuntimeError until the stream is open."""
+        """The HTTP status of the current hop; RuntimeError until the stream is open."""
         return self._opened().status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response headers, case-insensitive; RuntimeError until the stream is open."""
+        """Those of the current hop, case-insensitive; RuntimeError until the stream is open."""
         return self._opened().headers
 
     @property
     def request_id(self) -> str | None:
-        """The gateway's request id, for its support; RuntimeError until the stream is open."""
+        """The gateway's request id of the current hop; RuntimeError until the stream is open."""
         return self._opened().request_id
 
     def _opened(self) -> HTTPResponse:
@@ -238,12 +274,57 @@ class GenerateContentStream:
         return self._response
 
     async def _next(self) -> GenerateContentResponse:
-        if self._closed or self._ended:
+        """Return the next chunk, of this hop or the next one."""
+        while True:
             self._check_usable()
-            self._end()
-        if self._merger.chunks:
-            return await self._read(self._opened())
-        return await self._attempts.run(self._first)
+            try:
+                if self._pause is not None:
+                    await self._go_on_after_cut(self._pause)
+                elif self._ended:
+                    self._end_hop()
+                if not self._begun:
+                    return await self._attempts.run(self._first)
+                if (chunk := await self._read(self._opened())) is not None:
+                    return chunk
+            except CometGemError as error:
+                if not self._recovers(error):
+                    raise
+
+    def _recovers(self, error: CometGemError) -> bool:
+        """Whether the answer goes on although its hop was cut; if so, after ``_pause``."""
+        self._pause = self._pause_after(error)
+        if self._pause is None:
+            return False
+        if self._response is not None:
+            self._response.close()
+        self._chunks = iter(())
+        return True
+
+    def _pause_after(self, error: CometGemError) -> float | None:
+        if self._attempts.can_send and self._hops.recovers(error, begun=self._begun):
+            return self._attempts.wait_after(error, self._hops.failures)
+        return None
+
+    async def _go_on_after_cut(self, pause: float) -> None:
+        await self._attempts.sleep(pause)
+        self._pause = None
+        self._begin_hop(self._hops.begin(after_cut=True))
+
+    def _end_hop(self) -> None:
+        """Begin the next hop, or raise the end of the answer, or what is missing for that."""
+        self._check_finished()
+        if (token := self._hops.next_token()) is None:
+            self._attempts.forget_request()
+            raise StopAsyncIteration
+        if self._closed:
+            raise ClosedError(self._closed)
+        self._hops.begin()
+        self._begin_hop(token)
+
+    def _begin_hop(self, token: str) -> None:
+        self._attempts.begin_hop(token)
+        self._begun = self._ended = False
+        self._unread = None
 
     async def _send(self) -> None:
         self._response = self._unread = response = await self._attempts.send()
@@ -252,35 +333,48 @@ class GenerateContentStream:
         self._bounded = self._attempts.total_at < math.inf
 
     async def _first(self) -> GenerateContentResponse:
-        """Return the first chunk, which is the last that a failure can be retried before.
+        """Return the first chunk of a hop, which is the last that a failure can be retried before.
 
-        A chunk that says nothing does not count: a gateway may send it and then fail.
+        A chunk that says nothing does not count: a gateway may send it and then fail. Neither does
+        the beginning of a hop that may turn out not to continue the answer.
         """
         if self._unread is None:
             await self._send()
         self._unread = None
         self._chunks = iter(())
+        self._hops.forget_inspected()
         response = self._opened()
-        empty: list[GenerateContentResponse] = []
         try:
-            while True:
-                if (chunk := next(self._chunks, None)) is None:
-                    if self._ended:
-                        self._end()
-                    chunk = await self._read(response)
-                if not is_empty(chunk) or len(empty) == _MAX_EMPTY:
-                    break
-                empty.append(chunk)
+            held = await self._read_beginning(response)
         except CometGemError:
             response.close()
             raise
-        self._attempts.forget_request()
-        if not empty:
-            return chunk
-        self._chunks = chain([*empty[1:], chunk], self._chunks)
-        return empty[0]
+        if not held:
+            raise StopAsyncIteration
+        self._begun = True
+        if not self._hops.may_go_on:
+            self._attempts.forget_request()
+        if len(held) > 1:
+            self._chunks = chain(held[1:], self._chunks)
+        return held[0]
 
-    async def _read(self, response: HTTPResponse) -> GenerateContentResponse:
+    async def _read_beginning(self, response: HTTPResponse) -> list[GenerateContentResponse]:
+        """Return the chunks up to the first that says something, or all if there is none."""
+        held: list[GenerateContentResponse] = []
+        while len(held) <= _MAX_EMPTY:
+            if (chunk := next(self._chunks, None)) is None and not self._ended:
+                chunk = await self._read(response)
+            if chunk is None:
+                if all(map(is_empty, held)):
+                    self._check_finished()
+                break
+            held.append(chunk)
+            if not self._hops.inspect(chunk) and not is_empty(chunk):
+                break
+        return held
+
+    async def _read(self, response: HTTPResponse) -> GenerateContentResponse | None:
+        """Return the next chunk, or None at the end of the body."""
         response.start_waiting()
         try:
             while data := await response.read():
@@ -288,19 +382,32 @@ class GenerateContentStream:
                 for chunk in self._chunks:
                     return chunk
         except StreamInterruptedError as error:
-            self._chunks = _drain_then_raise(self._decoder, error)
+            self._chunks = _then_raise(self._complete_chunks(error), error)
             return next(self._chunks)
         finally:
             response.stop_waiting()
         self._ended = True
         self._chunks = self._decoder.close()
-        last = next(self._chunks, None)
-        return self._end() if last is None else last
+        return next(self._chunks, None)
 
-    def _end(self) -> NoReturn:
+    def _complete_chunks(self, error: StreamInterruptedError) -> list[GenerateContentResponse]:
+        """Return the chunks that were complete when the connection broke.
+
+        Those behind the last token are dropped if the answer goes on from there.
+        """
+        chunks: list[GenerateContentResponse] = []
+        with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
+            chunks.extend(self._decoder.close())
+        if chunks and self._pause_after(error) is not None:
+            covered = count_covered(chunks)
+            for chunk in chunks[covered:]:
+                self._hops.drop(chunk)
+            del chunks[covered:]
+        return chunks
+
+    def _check_finished(self) -> None:
         if missing := self._merger.unfinished:
             raise StreamTruncatedError(f"the stream ended without {missing}")
-        raise StopAsyncIteration
 
     def _check_usable(self) -> None:
         if self._failure is not None:
@@ -324,18 +431,20 @@ class GenerateContentStream:
             self._response.close()
         if isinstance(error, CometGemError):
             self._attempts.describe(
-                error, self._merger, self._response, handed_out=self._merger.chunks
+                error,
+                self._merger,
+                self._response,
+                handed_out=self._merger.chunks,
+                checkpoint=self._hops.checkpoint,
             )
             self._failure = copy.copy(error)
 
 
-def _drain_then_raise(
-    decoder: ChunkDecoder, error: StreamInterruptedError
+def _then_raise(
+    chunks: list[GenerateContentResponse], error: StreamInterruptedError
 ) -> Iterator[GenerateContentResponse]:
-    """Yield the chunks that were complete when the connection broke, then raise."""
     error.__traceback__ = None
-    with contextlib.suppress(StreamTruncatedError, ResponseDecodeError):
-        yield from decoder.close()
+    yield from chunks
     raise copy.copy(error) from error.__cause__
 
 

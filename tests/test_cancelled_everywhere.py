@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 
 MODEL = "gemini-3.8-flash"
 SHORT = Reply.text("a", "b", "c", delay=0.002).delay(headers=0.002, first=0.002)
+HOPS = [  # two hops, then a cut behind a checkpoint, and the rest
+    Reply.chunks(
+        {
+            "candidates": [
+                {
+                    "content": {"parts": [{"text": "a"}]},
+                    "finishReason": "CONTINUATION",
+                    "continuationToken": "s",
+                }
+            ]
+        }
+    ),
+    Reply.chunks(
+        {"candidates": [{"content": {"parts": [{"text": "b"}]}, "continuationToken": "t"}]}
+    ).then_end(),
+    SHORT,
+]
 CALLS = calling(call("slow", {}), call("plain", {}))
 AGAIN = Reply.error(503)
 MAX_STEPS = 100  # no operation below has as many
@@ -178,7 +195,10 @@ class Case(NamedTuple):
 CASES = [
     Case(single, [SHORT], 2),
     Case(single, [AGAIN, SHORT], 4),
+    Case(single, HOPS, 5),
     Case(iteration, [SHORT], 4),
+    Case(iteration, HOPS, 6),
+    Case(heartbeat, HOPS, 6),
     Case(block, [SHORT], 6),
     Case(opening, [SHORT], 1),
     Case(final_response, [SHORT], 4),

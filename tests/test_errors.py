@@ -15,6 +15,7 @@ from cometgem.errors import (
     ClosedError,
     CometGemError,
     ConfigurationError,
+    ContinuationUnsupportedError,
     EventTooLargeError,
     NotFoundError,
     PermissionDeniedError,
@@ -166,6 +167,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         StreamError,
         "it broke after 1 chunk; what had arrived is in error.partial (request id: id-1)",
         ended("it broke", 1, "id-1"),
+    ),
+    (
+        ContinuationUnsupportedError("it began again", token="t"),
+        StreamError,
+        "it began again after 0 chunks",
+        {**ended("it began again"), "token": "t"},
     ),
     (
         StreamTruncatedError("it ended", chunks=2),

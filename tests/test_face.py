@@ -34,6 +34,7 @@ OWN_JSON = {
     "cometgem.client.Client.load_chat": {"return"},
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
+    "cometgem.request.functions.FunctionTool.from_schema": {"parameters"},
     "cometgem.request.functions.FunctionTool.parse": {"return"},
     "cometgem.options.GenerateOptions": {"extra_body"},
     "cometgem.testing.reply.Reply.call": {"args"},
@@ -159,9 +160,12 @@ def test_both_operations_take_the_same_arguments() -> None:
 def test_generate_options() -> None:
     assert sorted(GenerateOptions.__optional_keys__) == [
         "cached_content",
+        "continuation",
         "extra_body",
+        "foreign_history",
         "generation_config",
         "headers",
+        "max_hops",
         "retry",
         "safety_settings",
         "system_instruction",

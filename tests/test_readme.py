@@ -11,6 +11,7 @@ import json
 import re
 import runpy
 import sys
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,17 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cometgem import APITimeoutError, Client, ConfigurationError, errors, types
-from cometgem.request.thinking import thinking_config
-from cometgem.testing import FakeServer, Reply
+from cometgem import (
+    APITimeoutError,
+    Client,
+    RateLimitError,
+    RetryPolicy,
+    errors,
+    types,
+)
+from cometgem.request.thinking import Thinking, translate
+from cometgem.request.thinking_families import FAMILIES, Family
+from cometgem.testing import FakeServer, RecordedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,7 +73,16 @@ SHOWN = {
 
 
 # What the blocks above a block have imported.
-BEFORE = {"asyncio": asyncio, "Client": Client, "FakeServer": FakeServer, "Reply": Reply}
+BEFORE = {
+    "asyncio": asyncio,
+    "pytest": pytest,
+    "Client": Client,
+    "RateLimitError": RateLimitError,
+    "RetryPolicy": RetryPolicy,
+    "FakeServer": FakeServer,
+    "RecordedRequest": RecordedRequest,
+    "Reply": Reply,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +116,43 @@ def test_a_block_runs_and_prints_what_it_says(block: str, fake_server: FakeServe
     fake_server.add(*SCRIPTS.get(word, []))
     _, printed = run(block)
     assert printed == SHOWN[word] if word in SHOWN else "Traceback" not in printed
+
+
+# What a block prints against `cometgem serve`, by a word that occurs in it.
+UNSCRIPTED = {
+    "poem": "Hello from the fake server.\n12 tokens, STOP\n",
+    "responseModalities": "image/png 67 bytes\n",
+    "json.loads": "['text', 'text 2']\n",
+    "run_tools": "calls get_weather {'city': 'Bath'}\nresult {'weather': 'rain in Bath'}\n"
+    "get_weather says: weather: rain in Bath.",
+    "tool.parse": "get_weather says: weather: rain in Bath.\n",
+    "client.chat": "Hello from the fake server.\n" * 2 + "4 turns, 24 tokens\n",
+}
+
+
+def prints(block: str) -> bool:
+    """Return whether a block prints something when nothing fails and nobody calls its functions."""
+    todo: list[ast.AST] = [ast.parse(block)]
+    while todo:
+        match todo.pop():
+            case ast.Call(func=ast.Name("print")):
+                return True
+            case ast.ExceptHandler() | ast.FunctionDef() | ast.ClassDef():
+                continue
+            case ast.AsyncFunctionDef(name=name) if name != "main":
+                continue
+            case node:
+                todo += ast.iter_child_nodes(node)
+    return False
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
+def test_a_block_prints_something_sensible_without_a_script(block: str) -> None:
+    _, printed = run(block)
+    assert bool(printed.strip()) == prints(block)
+    word = next((word for word in UNSCRIPTED if word in block), None)
+    if word is not None:
+        assert printed == UNSCRIPTED[word]
 
 
 def block_with(word: str) -> dict[str, Any]:
@@ -230,10 +285,20 @@ async def test_aiohttp_closes_the_stream_of_a_browser_that_leaves(
     assert not request.finished
 
 
-@pytest.mark.parametrize("name", ["test_a_broken_stream", "test_leaving_closes_the_connection"])
-async def test_the_tests_in_the_docs_pass(name: str, fake_server: FakeServer) -> None:
+@pytest.mark.parametrize(
+    ("name", "requests"),
+    [
+        ("test_a_broken_stream", 1),
+        ("test_leaving_closes_the_connection", 1),
+        ("test_a_busy_server", 2),
+        ("test_a_long_answer", 3),
+    ],
+)
+async def test_the_tests_in_the_docs_pass(
+    name: str, requests: int, fake_server: FakeServer
+) -> None:
     await block_with(name)[name](fake_server)
-    assert len(fake_server.requests) == 1
+    assert len(fake_server.requests) == requests
 
 
 def test_the_example_runs(
@@ -265,6 +330,25 @@ def test_the_example_with_tools_runs(
     assert set(part["functionResponse"]["response"]) == {"result"}
 
 
+def test_the_example_with_a_long_answer_goes_on_where_it_ended(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_server.add(Reply.hops(["one ", "two "], ["three ", "four "], checkpoints=[2], cuts=[0, 3]))
+    monkeypatch.setattr(sys, "argv", ["long_answer.py", "out.md"])
+    for code, shown in (
+        (1, ""),  # cut before the first checkpoint
+        (1, ""),  # cut behind the checkpoint
+        (0, "19 characters in out.md\n"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / "examples/long_answer.py"), run_name="__main__")
+        assert caught.value.code == code
+        assert capsys.readouterr().out == shown
+        assert Path("out.md.checkpoint").exists() == (len(fake_server.requests) == 3)
+    assert Path("out.md").read_text("utf-8") == "one two three four "
+    assert len(fake_server.requests) == 4
+
+
 LINKED = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "benchmarks/README.md"))]
 
 
@@ -279,29 +363,43 @@ def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
 
 
-def rows_of(heading: str) -> list[list[str]]:
-    """Return the cells of the first table below a heading of the README."""
-    section = README.split(f" {heading}\n")[1]
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading of a page."""
+    section = text.split(f" {heading}\n")[1]
     table = re.search(r"^\|.*\n\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)
     assert table is not None
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
 
 
 def test_the_thinking_table_is_true() -> None:
-    for setting, *cells in rows_of("Thinking"):
+    for setting, *cells in rows_of(README, "Thinking"):
         thinking = ast.literal_eval(setting.strip("`").rpartition("`")[2])
         for model, cell in zip(("gemini-3.8-flash", "gemini-2.5-flash"), cells, strict=True):
-            if cell == "refused":
-                with pytest.raises(ConfigurationError):
-                    thinking_config(model, thinking, thoughts=None)
-                continue
-            config = thinking_config(model, thinking, thoughts=None)
-            sent = config.thinking_level or config.thinking_budget
-            assert cell == ("not sent" if sent is None else str(sent)), (model, thinking)
+            config, warning = translate(model, thinking, thoughts=None)
+            sent = ", ".join(f"`{key}: {value}`" for key, value in config.to_dict().items())
+            said = (sent or "nothing") + (", with a warning" if warning else "")
+            assert cell == said, (model, thinking)
+
+
+def test_the_thinking_table_of_all_models_is_true() -> None:
+    page = (ROOT / "docs" / "thinking.md").read_text("utf-8")
+    settings = [*typing.get_args(typing.get_args(Thinking)[0]), 100, 30000]
+    rows = rows_of(page, "What is sent to each model")
+    for model, *cells in rows:
+        for thinking, cell in zip(settings, cells, strict=True):
+            config, warning = translate(model.strip("`"), thinking, thoughts=None)
+            sent = [str(value) for value in config.to_dict().values()] or ["-"]
+            assert cell == " ".join([*sent, "*"] if warning else sent), (model, thinking)
+    named = {model.strip("`") for model, *_ in rows}
+    for (product, major, minor), families in FAMILIES.items():
+        generation = f"{product}-{major}.{minor}".removesuffix(".0")
+        for family, known in families.items():
+            name = f"{generation}-{family}" if family else generation
+            assert known == Family() or any(one.startswith(name) for one in named), name
 
 
 def test_the_named_types_exist() -> None:
-    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of("Types"))))
+    names = re.findall(r"`([A-Z]\w+)`", " ".join(map(" ".join, rows_of(README, "Types"))))
     assert {name for name in names if not hasattr(types, name)} == set()
     assert {"FunctionCallingConfig", "ImageConfig", "SpeechConfig"} <= set(names)
 

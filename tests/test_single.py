@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from cometgem import (
     Client,
     CometGemError,
     EventTooLargeError,
+    FunctionCall,
     PermissionDeniedError,
     ResponseDecodeError,
     RetryPolicy,
@@ -51,6 +53,45 @@ async def test_a_stream_in_place_of_a_response_is_merged(
     fake_server.add(Reply.raw(b"data: %b\n\n" % chunk * 2), Reply.raw(b"[%b]" % chunk))
     assert (await client.generate_content(MODEL, "Hi")).text == "xx"
     assert (await client.generate_content(MODEL, "Hi")).text == "x"
+
+
+PIECES = [
+    {"functionCall": {"name": "f", "willContinue": True}},
+    {"functionCall": {"partialArgs": [{"jsonPath": "$.a", "stringValue": "x"}]}},
+]
+
+
+@pytest.mark.parametrize("framing", [b"data: %b\n\n", b"[%b]", b"%b"])
+@pytest.mark.parametrize("parts", [PIECES, [{"text": "a"}, {"text": ""}]])
+async def test_one_event_in_place_of_a_response_is_merged(
+    client: Client, fake_server: FakeServer, parts: list[dict[str, object]], framing: bytes
+) -> None:
+    answer = {
+        "candidates": [{"content": {"parts": parts, "role": "model"}, "finishReason": "STOP"}]
+    }
+    body = framing % json.dumps(answer).encode()
+    fake_server.add(Reply.raw(body), Reply.raw(body))
+    response = await client.generate_content(MODEL, "Hi")
+    async with client.stream_generate_content(MODEL, "Hi") as stream:
+        final = await stream.get_final_response()
+    if parts is PIECES:
+        assert response.function_calls == [FunctionCall(name="f", args={"a": "x"})]
+    if parts is PIECES or framing != b"%b":
+        assert response == final
+    else:  # the server's own response is not changed
+        assert [part.text for part in response.parts] == ["a", ""]
+        assert response.raw == body
+
+
+async def test_a_part_newer_than_the_library_is_in_the_response(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.chunks({"hologram": {"n": [None, 1]}}, {"text": "a", "tint": 1}))
+    response = await client.generate_content(MODEL, "Hi")
+    assert response.content.to_dict()["parts"] == [
+        {"hologram": {"n": [None, 1]}},
+        {"text": "a", "tint": 1},
+    ]
 
 
 async def test_a_cut_stream_in_place_of_a_response_is_an_error(

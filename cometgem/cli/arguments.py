@@ -40,7 +40,7 @@ __all__ = [
 
 MODEL = "gemini-3.8-flash"
 
-THINKING = ("off", "minimal", "low", "medium", "high", "dynamic")
+THINKING = ("off", "minimal", "low", "medium", "high", "xhigh", "dynamic")
 
 _LAST_PORT = 65535
 

@@ -24,7 +24,7 @@ from cometgem.cli.arguments import (
     thinking,
 )
 from cometgem.cli.line_input import decode_stdin_as_utf_8
-from cometgem.cli.sentences import UsageError, sentence
+from cometgem.cli.sentences import UsageError, sentence, translated
 from cometgem.cli.terminal import Terminal
 from cometgem.errors import CometGemError, CometGemWarning, ConfigurationError
 from cometgem.version import __version__
@@ -81,10 +81,11 @@ def _warnings_as_notes(terminal: Terminal) -> Iterator[None]:
     """Show the library's warnings as one line each, without a line of its source code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        terminal.note(f"cometgem: warning: {message}")
+        terminal.note(f"cometgem: warning: {translated(str(message))}")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", CometGemWarning)
+        # Once: each message of a chat has the same options.
+        warnings.simplefilter("default", CometGemWarning)
         warnings.showwarning = show
         yield
 
@@ -138,6 +139,14 @@ def _parser() -> Parser:
     serve.add_argument(
         "--port", type=port, default=0, help="the port to listen on (default: any free port)"
     )
+    serve.add_argument(
+        "--strict", action="store_true", help="refuse everything that the API refuses"
+    )
+    serve.add_argument(
+        "--gateway",
+        choices=["new-api"],
+        help="drop from requests what this gateway drops (new-api)",
+    )
     for one in (demo, serve):
         one.add_argument("--replay", metavar="FILE", help="answer with this recorded response body")
     return parser
@@ -151,8 +160,8 @@ def _add_prompt_options(command: argparse.ArgumentParser) -> None:
         type=thinking,
         action=Once,
         metavar="LEVEL",
-        help="how much to think: off, minimal, low, medium, high, dynamic (the model decides),"
-        " or a number of tokens; each model supports some of these",
+        help="how much to think: off, minimal, low, medium, high, xhigh, dynamic (the model"
+        " decides), or a number of tokens; translated to what the model takes",
     )
 
 
@@ -251,4 +260,4 @@ def _generate(terminal: Terminal, args: argparse.Namespace) -> int:
 def _serve(terminal: Terminal, args: argparse.Namespace) -> int:
     from cometgem.cli.serve import run_serve  # noqa: PLC0415
 
-    return run_serve(terminal, args.port, args.replay)
+    return run_serve(terminal, args.port, args.replay, strict=args.strict, gateway=args.gateway)

@@ -14,7 +14,7 @@ from cometgem.errors import ConfigurationError, RateLimitError
 if TYPE_CHECKING:
     from cometgem.errors import CometGemError
 
-__all__ = ["UsageError", "sentence"]
+__all__ = ["UsageError", "sentence", "translated"]
 
 # Only for what the library says about arguments: a server's own words are shown unchanged.
 _TRANSLATIONS = (
@@ -53,9 +53,14 @@ def sentence(error: CometGemError) -> str:
     if isinstance(error, UsageError):
         return words
     if isinstance(error, ConfigurationError):
-        for pattern, ours in _TRANSLATIONS:
-            words = pattern.sub(ours, words)
-        return words
+        return translated(words)
     if isinstance(error, RateLimitError):
         return words.replace(error.advice, "try again later")
     return words.replace(f"; {error.advice}", "") if error.advice else words
+
+
+def translated(words: str) -> str:
+    """Return what the library says about an argument, with the names of the command line."""
+    for pattern, ours in _TRANSLATIONS:
+        words = pattern.sub(ours, words)
+    return words

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cometgem.cli.arguments import MODEL
-from cometgem.cli.demo import SCRIPT, recorded
+from cometgem.cli.demo import recorded
 from cometgem.cli.sentences import UsageError
 from cometgem.testing import FakeServer
 
 if TYPE_CHECKING:
     from cometgem.cli.terminal import Terminal
+    from cometgem.testing.gateway import Gateway
 
 __all__ = ["run_serve"]
 
@@ -32,13 +33,22 @@ Then try one of these:
 """
 
 
-def run_serve(terminal: Terminal, port: int, replay: str | None) -> int:
+def run_serve(
+    terminal: Terminal,
+    port: int,
+    replay: str | None,
+    *,
+    strict: bool = False,
+    gateway: Gateway | None = None,
+) -> int:
     """Serve until Ctrl-C.
 
     Args:
         terminal: Where to show how to reach the server.
         port: The port to listen on; 0 takes any free port.
-        replay: A recorded body to answer with, instead of the script of `cometgem demo`.
+        replay: A recorded body to answer with, instead of replies that fit the request.
+        strict: Whether to refuse everything that the API refuses.
+        gateway: The gateway whose omissions to play.
 
     Returns:
         The exit code.
@@ -46,7 +56,8 @@ def run_serve(terminal: Terminal, port: int, replay: str | None) -> int:
     Raises:
         UsageError: The file cannot be read, or the port is taken.
     """
-    server = FakeServer(port=port, default=SCRIPT if replay is None else recorded(replay))
+    default = None if replay is None else recorded(replay)
+    server = FakeServer(port=port, default=default, strict=strict, gateway=gateway)
     try:
         server.start()
     except OSError as error:

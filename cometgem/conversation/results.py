@@ -34,7 +34,9 @@ def to_response(tool: FunctionTool, call: FunctionCall, result: object) -> Funct
         raise _not_valid(call, flaw)
     try:
         response = tool.to_response(call, result)
-        plain = msgspec.to_builtins(response, str_keys=True)
+        # Media that the tool took out of the result are valid: no need to encode them twice.
+        checked = response if isinstance(result, FunctionResponse) else response.response
+        plain = msgspec.to_builtins(checked, str_keys=True)
     except (TypeError, ValueError) as error:
         raise ToolError(
             call, f"returned a value that cannot be encoded as JSON: {error}"

@@ -61,6 +61,8 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
 
     def ask(turns: Sequence[Content]) -> GenerateContentStream | SingleRound:
         said = [*history, *turns] if turns else contents
+        if turns:  # only the first round goes on from a given checkpoint
+            call["continuation"] = "off" if call.get("continuation") == "off" else None
         if streamed:
             return caller.stream_generate_content(model, said, **call)
         single = partial(caller.generate_content, model, said, **call)

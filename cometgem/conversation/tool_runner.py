@@ -20,6 +20,7 @@ from cometgem.errors import (
     UnfinishedCallError,
     UnknownToolError,
 )
+from cometgem.request.media import encode_images, has_images
 from cometgem.types.content import FunctionResponse
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class ToolRunner:
         if call.name not in self._functions:
             raise UnknownToolError(call, [*self._functions])
         tool = self._functions[call.name]
+        if tool.function is None:
+            raise UnknownToolError(call, [*self._functions])
         return tool, tool.parse(call)
 
     async def _refusal(self, call: FunctionCall) -> str | None:
@@ -147,7 +150,10 @@ class ToolRunner:
         result = None
         with anyio.move_on_after(tool.timeout) as time:
             try:
+                assert tool.function is not None  # noqa: S101  _find has checked it
                 result = await self._call(partial(tool.function, **arguments))
+                if has_images(result):
+                    result = await self._call(encode_images, result)
                 await _let_cancellation_arrive(scope, time)
             except Exception as error:
                 raise ToolError(call, f"raised {_described(error)}") from error

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.contents import Contents, contents_to_wire, instruction_to_wire
+from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
 from cometgem.types.nesting import deep_copy
-from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads it
+from cometgem.types.unknown import inlined
 from cometgem.types.wire import encode
+
+if TYPE_CHECKING:
+    from cometgem.types.response import GenerateContentResponse
 
 __all__ = [
     "Transcript",
@@ -27,8 +32,6 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-
-_COUNTS = tuple(name for name in UsageMetadata.__struct_fields__ if name.endswith("_token_count"))
 
 
 class Transcript(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -72,7 +75,10 @@ def read_transcript(text: str | bytes) -> Transcript:
             f"text must be the JSON of a chat, as a str or bytes, got {type(text).__name__}"
         )
     try:
-        return msgspec.json.decode(text, type=Transcript)
+        try:
+            return msgspec.json.decode(text, type=Transcript)
+        except msgspec.ValidationError:
+            return _mended(msgspec.json.decode(text), Transcript)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ConfigurationError(f"not the JSON of a chat: {error}") from error
 
@@ -118,19 +124,14 @@ def without_thoughts(content: Content) -> Content:
     return replace(content, parts=parts)
 
 
-def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:
-    """Return the sums of the token counts; a count that neither has is None."""
-    counts: dict[str, Any] = {}
-    for name in _COUNTS:
-        before, more = getattr(total, name), getattr(usage, name, None)
-        counts[name] = more if before is None else before + (more or 0)
-    return UsageMetadata(**counts)
-
-
 def _converted(said: object, kind: type[_T]) -> _T:
     try:
-        turns = deep_copy(msgspec.convert(said, kind, from_attributes=True))
-        kept = msgspec.to_builtins(turns)
+        try:
+            turns = msgspec.convert(said, kind, from_attributes=True)
+        except msgspec.ValidationError:
+            turns = _mended(said, kind)
+        turns = deep_copy(turns)
+        kept = msgspec.to_builtins(inlined(turns))
     except RecursionError:
         raise ConfigurationError("not valid as history: it is nested too deeply") from None
     except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
@@ -142,12 +143,21 @@ def _converted(said: object, kind: type[_T]) -> _T:
     return turns
 
 
+def _mended(document: object, kind: type[_T]) -> _T:
+    """Convert a document with URL-safe base64, or with keys of parts newer than the library."""
+    from cometgem.response.lenient import mend  # noqa: PLC0415  only when needed
+
+    return msgspec.convert(mend(document, kind), kind, from_attributes=True)
+
+
 def _lost(said: object, kept: object) -> str | None:
     """Return the first key with a value in the caller's contents that is lost in the turns."""
     pairs = [(said, kept)]
     while pairs:
         said, kept = pairs.pop()
         if isinstance(said, list) and isinstance(kept, list):
+            if len(said) > len(kept):  # a null in a list of the API's own is nothing
+                said = [item for item in said if item is not None]
             pairs += reversed([*zip(said, kept, strict=True)])
         elif isinstance(said, dict) and isinstance(kept, dict):
             given = {key: value for key, value in said.items() if value}

@@ -7,8 +7,14 @@ import math
 import random
 from typing import TYPE_CHECKING, TypeVar
 
-from cometgem.errors import APITimeoutError, CometGemError, StreamError
+from cometgem.errors import (
+    APITimeoutError,
+    CometGemError,
+    ContinuationUnsupportedError,
+    StreamError,
+)
 from cometgem.http.interrupt import Interrupt
+from cometgem.request.continuation import with_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from cometgem.http.transport import Closable, Transport
     from cometgem.request.build import Request
     from cometgem.response.merge import ResponseMerger
+    from cometgem.types.checkpoint import Checkpoint
 
 __all__ = ["Attempts"]
 
@@ -26,9 +33,22 @@ _T = TypeVar("_T")
 
 
 class Attempts:
-    """Sends the request of one call, counts the attempts and keeps to the call's total time."""
+    """Sends the request of one call, counts the attempts and keeps to the call's total time.
 
-    def __init__(
+    Args:
+        transport: Sends it.
+        request: The request of the first hop.
+        timeouts: The limits, in seconds; ``total`` is for all attempts of all hops.
+        retry: How often each hop is requested until its first chunk arrives.
+        streamed: Whether the response is a stream of chunks or a single body.
+        token: The continuation token in the request.
+
+    Attributes:
+        total_at: The loop time at which the total time is over.
+        token: The continuation token in the request of the current hop.
+    """
+
+    def __init__(  # noqa: PLR0913  one a line of the docstring
         self,
         transport: Transport,
         request: Request,
@@ -36,23 +56,39 @@ class Attempts:
         retry: RetryPolicy,
         *,
         streamed: bool,
+        token: str | None = None,
     ) -> None:
         self._transport = transport
         self._request: Request | None = request
         self._timeouts = timeouts
         self._retry = retry
         self._streamed = streamed
-        self._sent = 0
+        self._sent = 0  # in this hop
+        self._started = False
         self._interrupt = Interrupt()
         self._response: HTTPResponse | None = None
         self.total_at: float = math.inf
+        self.token: str | None = token
+
+    @property
+    def can_send(self) -> bool:
+        """Whether the request has been kept."""
+        return self._request is not None
+
+    def begin_hop(self, token: str) -> None:
+        """Send the request with this token next; its attempts are counted anew."""
+        if self._request is not None:
+            self._request = with_token(self._request, token)
+        self.token = token
+        self._sent = 0
 
     async def send(self) -> HTTPResponse:
         """Send the request once."""
         if self._request is None:
             raise RuntimeError("the request cannot be sent again after the first chunk")
-        if self._sent == 0 and self._timeouts.total is not None:
+        if not self._started and self._timeouts.total is not None:
             self.total_at = asyncio.get_running_loop().time() + self._timeouts.total
+        self._started = True
         self._sent += 1
         self._response = response = await self._transport.send(
             self._request,
@@ -64,15 +100,38 @@ class Attempts:
         return response
 
     async def run(self, once: Callable[[], Awaitable[_T]]) -> _T:
-        """Run ``once``, and run it again after transient errors, as the retry policy allows."""
+        """Run ``once``, and run it again after transient errors, as the retry policy allows.
+
+        A hop that has a token and is cut is not repeated here, but as ``Hops`` decides.
+        """
         while True:
             try:
                 return await once()
             except CometGemError as error:
+                if self.token is not None and isinstance(error, StreamError):
+                    raise
                 delay = self._retry.delay(error, self._sent, random.random())  # noqa: S311  jitter
                 if delay is None or self._too_long(delay):
                     raise
             await self._transport.sleep(delay, self._interrupt)
+
+    def wait_after(self, error: CometGemError, failures: int) -> float | None:
+        """Return how long to wait before the answer goes on, in seconds, or None to give up.
+
+        Args:
+            error: The error that has cut the hop.
+            failures: How many hops in a row were cut without progress, counting from 1.
+        """
+        wait = self._retry.wait(error, failures, random.random())  # noqa: S311  jitter
+        return None if wait is None or self._too_long(wait) else wait
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before the answer goes on.
+
+        Raises:
+            ClosedError: The call or the client was closed.
+        """
+        await self._transport.sleep(seconds, self._interrupt)
 
     def interrupt(self, reason: str) -> None:
         """End the attempts; ``reason`` is the message of the ClosedError that ``run`` raises."""
@@ -94,7 +153,7 @@ class Attempts:
             raise APITimeoutError("total", self._timeouts.total or 0.0)
 
     def forget_request(self) -> None:
-        """Release the request, which may hold megabytes; after a chunk it is not sent again."""
+        """Release the request, which may hold megabytes, as it is not sent again."""
         self._request = None
 
     def describe(
@@ -104,6 +163,7 @@ class Attempts:
         response: HTTPResponse | None,
         *,
         handed_out: int = 0,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Attach what had arrived to an error, and remove the API key from it.
 
@@ -112,9 +172,12 @@ class Attempts:
             merger: Holds the chunks of the attempt that failed.
             response: The response of that attempt, or None if no headers came.
             handed_out: How many chunks the caller has received.
+            checkpoint: Where the answer can go on.
         """
-        if merger.chunks:
+        if not isinstance(error, ContinuationUnsupportedError) and not merger.is_empty:
             error.partial = merger.response()
+        if checkpoint is not None:
+            error.checkpoint = checkpoint
         if isinstance(error, (StreamError, APITimeoutError)):
             error.chunks = handed_out
         if isinstance(error, StreamError) and response is not None:

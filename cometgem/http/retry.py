@@ -66,6 +66,19 @@ class RetryPolicy(Struct, frozen=True):
         """
         if attempt >= self.attempts or not error.retryable:
             return None
+        return self.wait(error, attempt, jitter)
+
+    def wait(self, error: CometGemError, attempt: int, jitter: float) -> float | None:
+        """Return the seconds to wait after an attempt, however many there may be.
+
+        Args:
+            error: The error that ended the attempt.
+            attempt: How many attempts have failed in a row, counting from 1.
+            jitter: A random number from 0 to 1.
+
+        Returns:
+            None if the server asks for a wait of more than ``maximum``.
+        """
         wait = jitter * min(self.maximum, self.initial * 2.0 ** min(attempt - 1, 64))
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if asked is None:

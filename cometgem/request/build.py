@@ -19,16 +19,17 @@ from cometgem.request.functions import as_function_tools, tools_to_wire
 from cometgem.request.keys import list_to_wire, to_wire
 from cometgem.request.options import check_headers
 from cometgem.request.other_sdks import check_config_keys
+from cometgem.request.signatures import check_foreign_history, skip_missing_signatures
 from cometgem.request.thinking import (
     check_thinking,
     check_thinking_config,
     mismatch,
-    thinking_config,
+    translate,
 )
 from cometgem.types.generation import GenerationConfig, ThinkingConfig
 from cometgem.types.request import GenerateContentRequest, SafetySetting
 from cometgem.types.tools import ToolConfig
-from cometgem.types.wire import encode
+from cometgem.types.wire import encode, to_builtins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,7 @@ def _build_body(
     config = options.get("generation_config")
     warning = None
     check_thinking(options.get("thinking"))
+    check_foreign_history(options.get("foreign_history"))
     if (thoughts := options.get("thoughts")) is not None:
         check_bool("thoughts", thoughts)
     try:
@@ -113,7 +115,7 @@ def _build_body(
             check_thinking_config(explicit)
             warning = mismatch(model, explicit)
         else:
-            config = _add_thinking(model, config, options)
+            config, warning = _add_thinking(model, config, options)
         return _convert(encode, _body(contents, options, config)), warning
     except RecursionError:
         raise ConfigurationError("the request is nested too deeply to be written as JSON") from None
@@ -121,6 +123,8 @@ def _build_body(
 
 def _body(contents: Contents | None, options: RequestOptions, config: Any) -> Any:
     body: dict[str, Any] = {} if contents is None else {"contents": contents_to_wire(contents)}
+    if contents is not None and options.get("foreign_history") is not None:
+        body["contents"] = skip_missing_signatures(body["contents"])
     if (instruction := options.get("system_instruction")) is not None:
         body["systemInstruction"] = instruction_to_wire(instruction)
     if (tools := options.get("tools")) is not None:
@@ -155,17 +159,17 @@ def _model_segment(model: str) -> str:
     return quote(name, safe="")
 
 
-def _add_thinking(model: str, config: Any, options: CommonOptions) -> Any:
-    """Return the generation config, including ``thinking`` and ``thoughts``."""
+def _add_thinking(model: str, config: Any, options: CommonOptions) -> tuple[Any, str | None]:
+    """Return the generation config, including ``thinking`` and ``thoughts``, and a warning."""
     thinking, thoughts = options.get("thinking"), options.get("thoughts")
     if thinking is None and thoughts is None:
-        return config
-    setting = thinking_config(model, thinking, thoughts=thoughts)
+        return config, None
+    setting, warning = translate(model, thinking, thoughts=thoughts)
     if setting == ThinkingConfig():
-        return config
+        return config, warning
     if isinstance(config, dict):
-        return config | {"thinkingConfig": setting}
-    return replace(config or GenerationConfig(), thinking_config=setting)
+        return config | {"thinkingConfig": setting}, warning
+    return replace(config or GenerationConfig(), thinking_config=setting), warning
 
 
 def _explicit_thinking(config: Any) -> dict[str, Any]:
@@ -186,7 +190,7 @@ def _merge(body: Any, extra: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return _convert(msgspec.to_builtins, value) if isinstance(value, msgspec.Struct) else value
+    return _convert(to_builtins, value) if isinstance(value, msgspec.Struct) else value
 
 
 def _convert(convert: Callable[[Any], _T], value: Any) -> _T:

@@ -1,30 +1,37 @@
 """Python functions as tools: declarations, decoding of arguments, results as JSON.
 
 Nothing is called here. msgspec generates the schema from the annotations and decodes the
-arguments by the same annotations, so that what is declared is exactly what is accepted.
+arguments by the same annotations, so that what is declared is what is accepted.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import msgspec
 
 from cometgem.errors import ConfigurationError, ToolArgumentsError
-from cometgem.request.arguments import is_number, shown
+from cometgem.request.annotations import encode_model
+from cometgem.request.arguments import check_bool, is_number, shown
+from cometgem.request.call_arguments import (
+    AnnotatedArguments,
+    ArgumentsDecoder,
+    GivenArguments,
+    context_parameter,
+    result_schema,
+    whole_arguments,
+)
 from cometgem.request.docstring import read_docstring
 from cometgem.request.keys import to_wire
-from cometgem.request.schema import json_schema
+from cometgem.request.media import split_media
+from cometgem.request.signature import Signature, named_parameters, own_name
 from cometgem.types.content import FunctionResponse
 from cometgem.types.tools import FunctionDeclaration, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cometgem.types.content import FunctionCall
     from cometgem.types.dicts import ToolDict
@@ -40,19 +47,23 @@ _NAME = r"[a-zA-Z_][a-zA-Z0-9_:.\-]{0,127}"
 class FunctionTool:
     """A function that the model may ask to call.
 
-    The declaration consists of the function's name, the first paragraph of its docstring, the
-    descriptions under ``Args:`` and the types of the annotations. All types that msgspec supports
-    can be used, such as ``str``, ``int``, ``float``, ``bool``, enums, ``Literal``, ``list``,
-    ``dict``, dataclasses, ``TypedDict`` and msgspec structs, nested and optional. A plain function
-    runs in a worker thread, an async one in the event loop.
+    The declaration consists of the function's name, its docstring, the descriptions of its
+    parameters (Google, NumPy or Sphinx style), and the types of the annotations. All types that
+    msgspec supports can be used, such as ``str``, ``int``, ``float``, ``bool``, enums, ``Literal``,
+    ``list``, ``dict``, dataclasses, ``TypedDict`` and msgspec structs, nested and optional, as well
+    as pydantic models. A plain function runs in a worker thread, an async one in the event loop.
 
     Args:
-        function: Plain or async; all arguments are passed by name.
+        function: Plain or async; all arguments are passed by name. A parameter of the type
+            ``ToolContext`` is not declared: it receives the context of the call. None declares a
+            tool without parameters whose calls wait for an answer from elsewhere.
         name: Defaults to the function's name.
-        description: Defaults to the first paragraph of the docstring.
+        description: Defaults to the docstring without the lines on parameters.
         timeout: Seconds that a call may take; None is no limit.
 
     Attributes:
+        function: The function; None if the calls wait for an answer from elsewhere.
+        context_parameter: The name of the parameter that receives the ``ToolContext``, if any.
         declaration: The declaration that is sent to the model.
 
     Raises:
@@ -62,41 +73,77 @@ class FunctionTool:
 
     def __init__(
         self,
-        function: Callable[..., object],
+        function: Callable[..., object] | None,
         *,
         name: str | None = None,
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        if not callable(function) or isinstance(function, type):
-            raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
+        _check_function(function)
         if timeout is not None and not (is_number(timeout) and timeout > 0):
             raise ConfigurationError(f"timeout={shown(timeout)} must be seconds above 0, or None")
         for option, text in (("name", name), ("description", description)):
             if text is not None and not isinstance(text, str):
                 raise ConfigurationError(f"{option}={shown(text)} must be a str, or None")
-        self.name: str = _check_name(name or str(getattr(function, "__name__", "")))
-        self.function: Callable[..., object] = function
+        self.name: str = _check_name(name or ("" if function is None else own_name(function)))
+        self.function: Callable[..., object] | None = function
         self.timeout: float | None = timeout
-        summary, described = read_docstring(_text(function.__doc__))
-        hints = _hints(function, self.name)
-        parameters = _parameters(function, hints, self.name)
+        signature = Signature(None, [], None)
+        if function is not None:
+            signature = named_parameters(function, self.name)
+        context = context_parameter(self.name, signature.parameters)
+        self.context_parameter: str | None = context
+        text, described = read_docstring(signature.docstring)
+        self._arguments: ArgumentsDecoder = AnnotatedArguments(
+            self.name, [one for one in signature.parameters if one.name != context], described
+        )
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
-            description=description or summary or None,
-            parameters_json_schema=_parameters_schema(self.name, parameters, described),
-            response_json_schema=_result_schema(self.name, hints.get("return")),
+            description=description or text or None,
+            parameters_json_schema=self._arguments.schema,
+            response_json_schema=result_schema(self.name, signature.result),
         )
-        # Arguments that the model leaves out stay unset, so that Python's own defaults apply.
-        fields: list[Any] = [
-            (one.name, one.annotation)
-            if one.default is one.empty
-            else (one.name, Union[one.annotation, msgspec.UnsetType], msgspec.UNSET)  # noqa: UP007
-            for one in parameters
-        ]
-        self._arguments = msgspec.defstruct(
-            "Arguments", fields, kw_only=True, forbid_unknown_fields=True
-        )
+
+    @classmethod
+    def from_schema(  # noqa: PLR0913  what a declaration consists of, and the function
+        cls,
+        name: str,
+        description: str | None,
+        parameters: Mapping[str, Any] | None,
+        function: Callable[..., object] | None = None,
+        *,
+        unpack: bool = True,
+        timeout: float | None = None,
+    ) -> Self:
+        """Declare a function by a JSON schema that exists already, such as that of an MCP tool.
+
+        The schema is sent unchanged, except for keywords that the API does not take: these are
+        translated, written into the description, or left out. Arguments are passed as the model
+        wrote them: they are not checked against the schema.
+
+        Args:
+            name: The function's name.
+            description: What it does, for the model.
+            parameters: The JSON schema of an object; None if there are no parameters.
+            function: Plain or async. A parameter of the type ``ToolContext`` receives the context
+                of the call. Without a function, the calls wait for an answer from elsewhere.
+            unpack: Whether to call ``function(**arguments)`` or ``function(arguments)``.
+            timeout: Seconds that a call may take; None is no limit.
+
+        Raises:
+            ConfigurationError: An argument is not valid.
+        """
+        check_bool("unpack", unpack)
+        _check_function(function)
+        tool = cls(None, name=name, description=description, timeout=timeout)
+        arguments = GivenArguments(tool.name, parameters, function, unpack=unpack)
+        tool._arguments = arguments
+        tool.declaration.parameters_json_schema = arguments.schema
+        tool.context_parameter = arguments.context_parameter
+        tool.function = function
+        if function is not None and not unpack:
+            tool.function = whole_arguments(function, tool.context_parameter)
+        return tool
 
     def __repr__(self) -> str:
         return f"<FunctionTool {self.name}>"
@@ -104,34 +151,36 @@ class FunctionTool:
     def parse(self, call: FunctionCall) -> dict[str, Any]:
         """Return a call's arguments, decoded into the annotated types: ``f(**tool.parse(call))``.
 
-        If strict decoding fails, lax decoding is tried: models write "5" for an integer.
+        If strict decoding fails, lax decoding is tried: models write "5" for an integer. A tool
+        declared by ``from_schema`` gets the arguments as the model wrote them.
 
         Raises:
             ToolArgumentsError: The arguments do not match the declaration.
         """
         try:
-            arguments = msgspec.convert(call.args, self._arguments)
+            return self._arguments.decode(call.args)
         except RecursionError:
             raise ToolArgumentsError(call, "they are nested too deeply") from None
-        except msgspec.ValidationError as error:
-            try:
-                arguments = msgspec.convert(call.args, self._arguments, strict=False)
-            except (msgspec.ValidationError, RecursionError):
-                raise ToolArgumentsError(call, str(error)) from None
-        given = msgspec.structs.asdict(arguments)
-        return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+        except (TypeError, ValueError, msgspec.ValidationError) as error:
+            raise ToolArgumentsError(call, str(error)) from None
 
     def to_response(self, call: FunctionCall, result: object) -> FunctionResponse:
-        """Return the response for a result; results that are not objects become {"result": ...}.
+        """Return the response for a result.
+
+        Results that are not objects become {"result": ...}. Media become ``parts`` of the
+        response: ``Part`` and ``Blob``, ``(bytes, "image/png")``, images of PIL, and those among
+        the items of a list.
 
         Raises:
             TypeError: The result cannot be written as JSON.
+            ValueError: An image of PIL cannot be encoded.
         """
         if isinstance(result, FunctionResponse):
             return msgspec.structs.replace(result, name=call.name, id=call.id)
-        value = msgspec.to_builtins(result, str_keys=True)
+        rest, media = split_media(result)
+        value = msgspec.to_builtins(rest, str_keys=True, enc_hook=encode_model)
         answer = value if isinstance(value, dict) else {"result": value}
-        return FunctionResponse(name=call.name, id=call.id, response=answer)
+        return FunctionResponse(name=call.name, id=call.id, response=answer, parts=media)
 
 
 ToolLike: TypeAlias = Tool | ToolDict | FunctionTool | Callable[..., object]
@@ -147,7 +196,7 @@ def as_function_tools(tools: object) -> list[DeclaredTool]:
 
     Raises:
         ConfigurationError: An item is not a tool, a function cannot be declared, or two functions
-            have the same name.
+            have the same name, also if one is in a ``Tool`` or a dict.
     """
     if not isinstance(tools, (list, tuple)):
         raise ConfigurationError(f"tools must be a list, got {type(tools).__name__}")
@@ -155,13 +204,14 @@ def as_function_tools(tools: object) -> list[DeclaredTool]:
     names: set[str] = set()
     for at, item in enumerate(tools):
         tool = item if isinstance(item, (Tool, Mapping)) else _function_tool(item, at)
-        if isinstance(tool, FunctionTool):
-            if tool.name in names:
+        for name in _declared_names(tool):
+            if name in names:
+                has = "is" if isinstance(tool, FunctionTool) else "has"
                 raise ConfigurationError(
-                    f"tools[{at}] is the second function named {tool.name!r}: rename it with"
+                    f"tools[{at}] {has} the second function named {name!r}: rename it with"
                     " FunctionTool(..., name=...)"
                 )
-            names.add(tool.name)
+            names.add(name)
         made.append(cast("DeclaredTool", tool))
     return made
 
@@ -181,6 +231,19 @@ def tools_to_wire(tools: Sequence[DeclaredTool]) -> list[Any]:
     return [Tool(function_declarations=functions), *rest] if functions else rest
 
 
+def _declared_names(tool: object) -> Iterator[str]:
+    if isinstance(tool, FunctionTool):
+        yield tool.name
+        return
+    declarations = getattr(tool, "function_declarations", None)
+    if isinstance(tool, Mapping):
+        declarations = tool.get("functionDeclarations") or tool.get("function_declarations")
+    for one in declarations if isinstance(declarations, (list, tuple)) else ():
+        name = one.get("name") if isinstance(one, Mapping) else getattr(one, "name", None)
+        if isinstance(name, str):
+            yield name
+
+
 def _function_tool(item: object, at: int) -> FunctionTool:
     if isinstance(item, FunctionTool):
         return item
@@ -191,8 +254,9 @@ def _function_tool(item: object, at: int) -> FunctionTool:
     return FunctionTool(item)
 
 
-def _text(docstring: object) -> str | None:
-    return docstring if isinstance(docstring, str) else None
+def _check_function(function: object) -> None:
+    if function is not None and (not callable(function) or isinstance(function, type)):
+        raise ConfigurationError(f"FunctionTool needs a function, got {shown(function)}")
 
 
 def _check_name(name: str) -> str:
@@ -202,77 +266,3 @@ def _check_name(name: str) -> str:
             " letters, digits and _:.-, starting with a letter or _"
         )
     return name
-
-
-def _hints(function: Callable[..., object], name: str) -> dict[str, Any]:
-    target: Any = function
-    while isinstance(target, partial):
-        target = target.func
-    if not inspect.isroutine(target):
-        target = type(target).__call__
-    try:
-        return get_type_hints(target, include_extras=True)
-    except NameError as error:
-        annotations = getattr(target, "__annotations__", {}).items()
-        where = next((key for key, text in annotations if str(error.name) in str(text)), "")
-        raise _undeclarable(name, where, f"{error} where the function is defined") from error
-    except Exception as error:  # annotations as text are code of the caller, and may raise anything
-        raise ConfigurationError(
-            f"the annotations of {name!r} cannot be evaluated: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _parameters(
-    function: Callable[..., object], hints: dict[str, Any], name: str
-) -> list[inspect.Parameter]:
-    """Return the parameters, with evaluated annotations."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"{name!r} has no signature that Python can read, like some builtins: wrap it in a"
-            " function with annotations"
-        ) from error
-    parameters = []
-    for one in signature.parameters.values():
-        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
-            raise _undeclarable(name, one.name, "the model passes each argument by name")
-        if one.name not in hints:
-            raise _undeclarable(name, one.name, "it has no annotation")
-        parameters.append(one.replace(annotation=hints[one.name]))
-    return parameters
-
-
-def _parameters_schema(
-    name: str, parameters: list[inspect.Parameter], described: dict[str, str]
-) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    recursive: dict[str, Any] = {}
-    for one in parameters:
-        schema = json_schema(one.annotation, recursive, f"the parameter {one.name!r} of {name!r}")
-        if described.get(one.name):
-            schema.setdefault("description", described[one.name])
-        if one.default not in (one.empty, None):
-            with suppress(TypeError):  # a default that JSON cannot express is not declared
-                schema["default"] = msgspec.to_builtins(one.default)
-        properties[one.name] = schema
-    required = [one.name for one in parameters if one.default is one.empty]
-    whole = {"type": "object", "properties": properties, "required": required}
-    return whole | ({"$defs": recursive} if recursive else {})
-
-
-def _result_schema(name: str, annotation: Any) -> dict[str, Any] | None:
-    """Return the schema of ``to_response(...).response``; None if the annotation gives none."""
-    if annotation in (None, Any, object, type(None), FunctionResponse):
-        return None
-    recursive: dict[str, Any] = {}
-    schema = json_schema(annotation, recursive, f"the result of {name!r}")
-    if "type" not in schema:
-        return None
-    if schema["type"] != "object":
-        schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
-    return schema | ({"$defs": recursive} if recursive else {})
-
-
-def _undeclarable(name: str, parameter: str, why: str) -> ConfigurationError:
-    return ConfigurationError(f"the parameter {parameter!r} of {name!r} cannot be declared: {why}")

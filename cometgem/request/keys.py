@@ -17,6 +17,7 @@ from msgspec.structs import fields
 
 from cometgem.errors import ConfigurationError
 from cometgem.types.tools import Schema
+from cometgem.types.unknown import UNKNOWN
 
 __all__ = ["list_to_wire", "to_wire"]
 
@@ -80,6 +81,8 @@ def _keys(struct: type[Struct]) -> dict[str, _Key]:
     """Return the struct's keys, each in both spellings."""
     keys: dict[str, _Key] = {}
     for field in fields(struct):
+        if field.encode_name == UNKNOWN:  # a dict has such keys itself
+            continue
         key = _Key(field.encode_name, *_find_struct(field.type))
         keys[field.name] = keys[field.encode_name] = key
     return keys

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
+    from cometgem.request.signatures import ForeignHistory
     from cometgem.request.thinking import Thinking
     from cometgem.types.dicts import GenerationConfigDict, SafetySettingDict, ToolConfigDict
     from cometgem.types.request import SafetySetting
@@ -40,13 +41,19 @@ class CommonOptions(TypedDict, total=False):
 
     Attributes:
         system_instruction: Instructions for the whole conversation, in the forms of ``contents``.
-        thinking: How much to think: "off", "minimal", "low", "medium", "high", "dynamic" or a
-            number of tokens, translated to each model's own parameter. A ``thinkingConfig`` in
-            ``generation_config`` takes precedence and is sent unchanged.
+        thinking: How much to think: "off", "minimal", "low", "medium", "high", "xhigh", "dynamic"
+            (the model decides) or a number of tokens, translated to each model's own parameter. If
+            a model is known not to take a value, the nearest it takes is sent, with a
+            ``CometGemWarning``. A ``thinkingConfig`` in ``generation_config`` takes precedence and
+            is sent unchanged.
         thoughts: Whether to return summaries of the thinking, as parts with ``thought`` set.
         tool_config: How the model may use the tools.
         safety_settings: What to block.
         generation_config: Temperature, output format and similar settings.
+        foreign_history: "skip" lets contents have function calls without a thought signature, as
+            those of another model or written by hand: the request says that they have none. The
+            contents themselves are not modified. Defaults to None: Gemini 3 and later refuse such
+            calls.
         cached_content: The name of cached content, ``cachedContents/{id}``.
         extra_body: Merged into the body last, for keys newer than this library.
         headers: Sent with this request; they override the client's.
@@ -58,6 +65,7 @@ class CommonOptions(TypedDict, total=False):
     tool_config: ToolConfig | ToolConfigDict | None
     safety_settings: Sequence[SafetySetting | SafetySettingDict] | None
     generation_config: GenerationConfig | GenerationConfigDict | None
+    foreign_history: ForeignHistory | None
     cached_content: str | None
     extra_body: Mapping[str, Any] | None
     headers: Mapping[str, str] | None

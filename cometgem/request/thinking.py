@@ -2,91 +2,84 @@
 
 Gemini 3 and later take a level, Gemini 2.5 takes a budget of tokens, older models do not think.
 The generation is read from the model's name; a name without one is treated as the newest
-generation. For levels and budgets see https://ai.google.dev/gemini-api/docs/thinking.
+generation. Only what is no setting at all is refused: what a model cannot do is replaced by the
+nearest it can, if that is known, with a warning, and is otherwise sent unchanged, since the
+server knows more than a table. See https://ai.google.dev/gemini-api/docs/thinking.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from cometgem.errors import ConfigurationError
-from cometgem.request.arguments import shown
+from cometgem.request.arguments import is_integer, shown
+from cometgem.request.model_names import read_model_name
+from cometgem.request.thinking_families import LEVELS, Family, family_of
 from cometgem.types.generation import ThinkingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["Thinking", "check_thinking", "check_thinking_config", "mismatch", "thinking_config"]
+__all__ = [
+    "Thinking",
+    "Translation",
+    "check_thinking",
+    "check_thinking_config",
+    "mismatch",
+    "translate",
+]
 
-Thinking: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "dynamic"] | int
+Thinking: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "xhigh", "dynamic"] | int
+"""How much to think: a level, "off", "dynamic" (the model decides), or a number of tokens."""
 
-_ALL_LEVELS = ("minimal", "low", "medium", "high")
-_NAMES = ("off", *_ALL_LEVELS, "dynamic")
-
-# The budgets of reasoning_effort in https://ai.google.dev/gemini-api/docs/openai.
-_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+_NAMES = ("off", *LEVELS, "dynamic")
 _DYNAMIC = -1
+_MOST_TOKENS = 2**31 - 1  # thinkingBudget is an int32
+
+# The budgets of reasoning_effort in https://ai.google.dev/gemini-api/docs/openai, which ends with
+# "high"; "xhigh" is the largest budget of any model.
+_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768}
 
 
-class _Rule(NamedTuple):
-    """The settings that one family of models supports, from one generation on."""
+class Translation(NamedTuple):
+    """A setting in the form that a model takes.
 
-    since: tuple[int, int]
-    family: str  # "" for any
-    levels: tuple[str, ...] = ()
-    least: int = 0  # tokens; smaller budgets are refused, except 0 if `off`
-    most: int = 0  # tokens; 0 if the models take no budget
-    off: bool = True  # whether thinking can be turned off
+    Attributes:
+        config: What is sent; empty if nothing has to be.
+        warning: Why it will not have the intended effect, or None.
+    """
 
-
-# The last rule that matches applies. A rule with a family applies to its own generation only, since
-# the limits of a family may change with the next.
-_RULES = (
-    _Rule((0, 0), ""),
-    _Rule((2, 5), "", most=24576),
-    _Rule((2, 5), "flash-lite", least=512, most=24576),
-    _Rule((2, 5), "pro", least=128, most=32768, off=False),
-    _Rule((3, 0), "", levels=_ALL_LEVELS, off=False),
-    _Rule((3, 0), "pro", levels=("low", "high"), off=False),
-    _Rule((3, 1), "pro", levels=("low", "medium", "high"), off=False),
-)
-_NEWEST = next(rule for rule in reversed(_RULES) if not rule.family)
-
-# A string, since not every program sets thinking: `re` compiles and caches it when needed.
-_GENERATION = r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?![\d.])(?:-(flash-lite|pro)\b)?"
+    config: ThinkingConfig
+    warning: str | None = None
 
 
-def thinking_config(
-    model: str, thinking: Thinking | None, *, thoughts: bool | None
-) -> ThinkingConfig:
+def translate(model: str, thinking: Thinking | None, *, thoughts: bool | None) -> Translation:
     """Return the thinking config for a setting.
 
     Args:
-        model: The model's name, with or without ``models/``.
+        model: The model's name, with or without ``models/`` and a gateway's suffix.
         thinking: A level, "off", "dynamic" (the model decides), a number of tokens, or None for
             the model's default.
         thoughts: Whether to return summaries of the thinking.
 
     Raises:
-        ConfigurationError: The model does not support it; the message says what it supports.
+        ConfigurationError: It is not a setting, or asks for thoughts without thinking.
     """
-    rule = _rule(model)
     check_thinking(thinking)
-    if thinking in ("off", 0) and thoughts:
+    if _is_off(thinking) and thoughts:
         raise ConfigurationError("thoughts=True cannot be combined with thinking='off'")
-    if rule.levels:
-        config = _as_level(thinking, rule, model)
-    elif rule.most:
-        config = _as_budget(thinking, rule, model)
-    elif thoughts or thinking not in (None, "off", 0):
-        setting = "thoughts=True" if thoughts else f"thinking={thinking!r}"
-        raise _unsupported(setting, rule, model)
-    else:
-        return ThinkingConfig()
-    config.include_thoughts = thoughts
-    return config
+    family = family_of(model)
+    config, warning = _translate(model, thinking, family)
+    if thinking is not None:
+        warning = _contradiction(model, family, f"thinking={thinking!r}", config) or warning
+    if family.way != "none":
+        config.include_thoughts = thoughts
+        if thoughts and read_model_name(model).suffix == "nothinking":
+            warning = _contradicts("thoughts=True", model)
+    elif thoughts:
+        warning = warning or _not_sent("thoughts=True", model)
+    return Translation(config, warning)
 
 
 def check_thinking(thinking: object) -> None:
@@ -95,7 +88,9 @@ def check_thinking(thinking: object) -> None:
     Raises:
         ConfigurationError: It does not.
     """
-    if not _is_valid(thinking):
+    if thinking is None or (isinstance(thinking, str) and thinking in _NAMES):
+        return
+    if not is_integer(thinking) or not _DYNAMIC <= thinking <= _MOST_TOKENS:
         names = ", ".join(map(repr, _NAMES))
         raise ConfigurationError(
             f"thinking={shown(thinking)} must be {names} or a number of tokens"
@@ -117,67 +112,127 @@ def check_thinking_config(config: Mapping[str, Any]) -> None:
 
 
 def mismatch(model: str, config: Mapping[str, Any]) -> str | None:
-    """Return why a ``thinkingConfig`` in wire form does not fit the model, or None if it does."""
-    rule = _rule(model)
+    """Return why a ``thinkingConfig`` in wire form is known not to fit the model, or None."""
+    family = family_of(model)
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
-    if level is not None and str(level).lower() not in rule.levels:
-        return f"thinkingLevel={level!r} does not fit {model!r}: it takes {_supported(rule)}"
-    if budget is not None and not _fits(budget, rule):
-        return f"thinkingBudget={budget!r} does not fit {model!r}: it takes {_supported(rule)}"
-    return None
+    if level is not None and not _takes_level(family, str(level).lower()):
+        return f"thinkingLevel={level!r} does not fit {model!r}: it takes {_supported(family)}"
+    if budget is not None and not _takes_budget(family, budget):
+        return f"thinkingBudget={budget!r} does not fit {model!r}: it takes {_supported(family)}"
+    if level is not None:
+        setting, sent = (
+            f"thinkingLevel={level!r}",
+            ThinkingConfig(thinking_level=str(level).upper()),
+        )
+    elif budget is not None:
+        setting, sent = f"thinkingBudget={budget!r}", ThinkingConfig(thinking_budget=budget)
+    else:
+        return None
+    return _contradiction(model, family, setting, sent)
 
 
-def _is_valid(thinking: object) -> bool:
-    if isinstance(thinking, int) and not isinstance(thinking, bool):
-        return thinking >= _DYNAMIC
-    return thinking is None or (isinstance(thinking, str) and thinking in _NAMES)
+def _translate(model: str, thinking: Thinking | None, family: Family) -> Translation:
+    if thinking is None:
+        return Translation(ThinkingConfig())
+    if family.way == "none":
+        warning = None if _is_off(thinking) else _not_sent(f"thinking={thinking!r}", model)
+        return Translation(ThinkingConfig(), warning)
+    if family.way == "budget":
+        return _as_budget(model, thinking, family)
+    if thinking in ("dynamic", _DYNAMIC):  # the model's default
+        return Translation(ThinkingConfig())
+    if isinstance(thinking, str) and thinking != "off":
+        return _as_level(model, thinking, family)
+    # No level is "off", and levels have no sizes in tokens. Models that take levels have accepted
+    # budgets so far, 0 among them, except where `off` says otherwise.
+    budget = 0 if thinking == "off" else int(thinking)
+    warning = None
+    if budget == 0 and not family.off:
+        warning = (
+            f"thinking={thinking!r} is sent as thinkingBudget=0, but {model!r} is known to refuse"
+            f" that: it takes {_supported(family)}"
+        )
+    return Translation(ThinkingConfig(thinking_budget=budget), warning)
 
 
-def _rule(model: str) -> _Rule:
-    name = re.search(_GENERATION, model.lower())
-    if name is None:
-        return _NEWEST
-    generation = int(name[1]), int(name[2] or 0)
-    return next(
-        rule
-        for rule in reversed(_RULES)
-        if rule.since <= generation
-        and (not rule.family or (rule.family == name[3] and rule.since[0] == generation[0]))
-    )
+def _as_level(model: str, level: str, family: Family) -> Translation:
+    nearest = level if _takes_level(family, level) else _nearest(level, family.levels)
+    warning = None if nearest == level else _replaced(level, model, f"{nearest!r}")
+    return Translation(ThinkingConfig(thinking_level=nearest.upper()), warning)
 
 
-def _as_level(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingConfig:
-    if thinking in (None, "dynamic", _DYNAMIC):  # the model's default
-        return ThinkingConfig()
-    if thinking not in rule.levels:
-        raise _unsupported(f"thinking={thinking!r}", rule, model)
-    return ThinkingConfig(thinking_level=str(thinking).upper())
-
-
-def _as_budget(thinking: Thinking | None, rule: _Rule, model: str) -> ThinkingConfig:
+def _as_budget(model: str, thinking: Thinking, family: Family) -> Translation:
     budgets = {"off": 0, "dynamic": _DYNAMIC, **_BUDGETS}
     budget = budgets[thinking] if isinstance(thinking, str) else thinking
-    if budget is not None and not _fits(budget, rule):
-        raise _unsupported(f"thinking={thinking!r}", rule, model)
-    return ThinkingConfig(thinking_budget=budget)
+    if _takes_budget(family, budget):
+        return Translation(ThinkingConfig(thinking_budget=budget))
+    nearest = min(max(budget, family.least), family.most)
+    warning = _replaced(thinking, model, f"{nearest} tokens")
+    return Translation(ThinkingConfig(thinking_budget=nearest), warning)
 
 
-def _fits(budget: object, rule: _Rule) -> bool:
-    if not isinstance(budget, int) or not rule.most:
+def _contradiction(model: str, family: Family, setting: str, sent: ThinkingConfig) -> str | None:
+    """Return that the suffix of the name says something else, or None."""
+    suffix = read_model_name(model).suffix
+    if not suffix:
+        return None
+    if suffix == "thinking":
+        agrees = sent.thinking_budget != 0
+    else:
+        agrees = sent == _translate(model, _named(suffix), family).config
+    return None if agrees else _contradicts(setting, model)
+
+
+def _named(suffix: str) -> Thinking:
+    """Return the setting that a suffix other than "thinking" stands for."""
+    tokens = suffix.removeprefix("thinking-")
+    if tokens.isdecimal():
+        return int(tokens)
+    names: dict[str, Thinking] = {"nothinking": "off", "max": "xhigh"}
+    return names.get(suffix) or suffix  # type: ignore[return-value]  # a level
+
+
+def _is_off(thinking: object) -> bool:
+    return thinking == "off" or (is_integer(thinking) and thinking == 0)
+
+
+def _nearest(level: str, levels: tuple[str, ...]) -> str:
+    """Return the nearest of some levels; of two, the higher, as Google maps "medium" to "high"."""
+    at = LEVELS.index(level)
+    return min(reversed(levels), key=lambda one: abs(LEVELS.index(one) - at))
+
+
+def _takes_level(family: Family, level: str) -> bool:
+    return family.way == "level" and (not family.levels or level in family.levels)
+
+
+def _takes_budget(family: Family, budget: object) -> bool:
+    if family.way == "level":
+        return budget != 0 or family.off
+    if family.way == "none" or not isinstance(budget, int):
         return False
     if budget == 0:
-        return rule.off
-    return budget == _DYNAMIC or max(1, rule.least) <= budget <= rule.most
+        return family.off
+    return budget == _DYNAMIC or family.least <= budget <= family.most
 
 
-def _unsupported(setting: str, rule: _Rule, model: str) -> ConfigurationError:
-    return ConfigurationError(f"{model!r} does not support {setting}: it takes {_supported(rule)}")
+def _replaced(thinking: str | int, model: str, nearest: str) -> str:
+    return f"{model!r} does not take thinking={thinking!r}: sent as {nearest}, the nearest it takes"
 
 
-def _supported(rule: _Rule) -> str:
-    if rule.levels:
-        return ", ".join(map(repr, rule.levels)) + " or 'dynamic'"
-    if not rule.most:
+def _contradicts(setting: str, model: str) -> str:
+    suffix = read_model_name(model).suffix
+    return f"{setting} contradicts the suffix '-{suffix}' of {model!r}: a gateway may apply either"
+
+
+def _not_sent(setting: str, model: str) -> str:
+    return f"{setting} is not sent: {model!r} has no parameter for thinking"
+
+
+def _supported(family: Family) -> str:
+    if family.way == "level":
+        return ", ".join(map(repr, family.levels)) + " or 'dynamic'"
+    if family.way == "none":
         return "'off' only"
-    off = "'off', " if rule.off else ""
-    return f"{off}'minimal' to 'high', 'dynamic', or {max(1, rule.least)} to {rule.most} tokens"
+    off = "'off', " if family.off else ""
+    return f"{off}'minimal' to 'high', 'dynamic', or {family.least} to {family.most} tokens"

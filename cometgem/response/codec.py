@@ -31,7 +31,7 @@ EXCERPT = 200
 # in one event must have this many bytes each; no model's answer comes close.
 MAX_VALUES = 100_000
 _BYTES_PER_VALUE = 32
-_SHORTEST_VALUE = len(b"{},")
+_NEVER_TOO_MANY = MAX_VALUES * len(b"{},")
 _WINDOW = 4096
 
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
@@ -52,7 +52,7 @@ def decode_chunk(data: bytes) -> GenerateContentResponse:
         ResponseDecodeError: It is not JSON, or it cannot be repaired to the expected shape.
         EventTooLargeError: It has too many objects and lists for its size.
     """
-    if len(data) > MAX_VALUES * _SHORTEST_VALUE:
+    if len(data) > _NEVER_TOO_MANY:
         check_values(data)
     try:
         chunk = _decode(data)

@@ -2,22 +2,24 @@
 
 The cost of ``add`` is linear in the size of the chunk. Text is kept in pieces and joined on
 demand. The table in ``docs/merging.md`` describes how each field is merged; this is its code.
+Between the hops of a long answer, ``begin_hop`` is called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from cometgem.errors import EventTooLargeError, ResponseDecodeError
-from cometgem.response.codec import excerpt, is_within
-from cometgem.response.merge_calls import CallMerger, OpenCalls
+from cometgem.errors import EventTooLargeError
 from cometgem.response.merge_grounding import GroundingMerger
-from cometgem.types.content import Content, Part
+from cometgem.response.merge_parts import PartsMerger
+from cometgem.response.usage import add_usage
+from cometgem.types.content import Content
 from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
 from cometgem.types.response import (
+    USAGES,
     Candidate,
     GenerateContentResponse,
     LogprobsResult,
@@ -31,7 +33,6 @@ from cometgem.types.wire import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cometgem.types.content import FunctionCall
 
 __all__ = ["ResponseMerger"]
 
@@ -45,31 +46,75 @@ _NO_GROUNDING = GroundingMetadata()
 # The API allows 8. Each one costs about a kilobyte, more than any other value of its length.
 MAX_CANDIDATES = 1000
 
-# Deeper values end in a RecursionError: Python's limit is 1,000, and some of what walks through a
-# value takes two calls for each level.
-MAX_DEPTH = 490
-
 # The model has not finished, although the server says something.
 _NOT_FINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
 _NOT_BLOCKED = (None, "", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 
 
 class ResponseMerger:
-    """Merges the chunks of one stream.
+    """Merges the chunks of one answer.
 
     Attributes:
         chunks: How many chunks have been added.
+        token: The last continuation token of the first candidate, or None.
     """
 
     def __init__(self) -> None:
         self.chunks: int = 0
+        self.token: str | None = None
         self._candidates: dict[int, _CandidateMerger] = {}
-        self._usages: list[UsageMetadata] = []
+        self._usages: list[UsageMetadata] = []  # of the current hop
+        self._hop_usages: list[UsageMetadata] = []  # of the hops before
+        self._earlier_usage: UsageMetadata | None = None  # their sum
         self._feedback: PromptFeedback | None = None
         self._model_version: str | None = None
         self._response_id: str | None = None
         self._create_time: str | None = None
+        self._turn_token: str | None = None
         self._model_status: ModelStatus | None = None
+
+    @classmethod
+    def of(cls, response: GenerateContentResponse, token: str | None = None) -> Self:
+        """Return a merger of which this is the response, to go on with a new hop.
+
+        Args:
+            response: A merged response.
+            token: The token that the hop begins with.
+        """
+        merger = cls()
+        merger.add(replace(response, candidates=[], usage_metadata=None))
+        for candidate in response.candidates:
+            merger._add_candidate(candidate.index).restore(candidate)
+        merger.chunks = 0
+        merger.token = token
+        merger._hop_usages = response.usage_metadata_per_hop
+        merger._earlier_usage = response.usage_metadata
+        return merger
+
+    def fork(self) -> Self:
+        """Return a merger that goes on from here on its own; for use in the first hop."""
+        fork = self.of(self.response(), self.token)
+        fork.chunks = self.chunks
+        fork._usages = list(self._usages)  # noqa: SLF001  its own
+        fork._hop_usages, fork._earlier_usage = [], None  # noqa: SLF001
+        return fork
+
+    @property
+    def hop_token(self) -> str | None:
+        """The last token of the first candidate in the current hop, or None."""
+        first = self._candidates.get(0)
+        return first.token if first is not None else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been merged, not even an earlier response."""
+        return not (self.chunks or self._candidates or self._hop_usages)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The finish reason of the first candidate in the current hop."""
+        first = self._candidates.get(0)
+        return first.finish_reason if first is not None else None
 
     @property
     def finished(self) -> bool:
@@ -104,6 +149,10 @@ class ResponseMerger:
             if merger is None:
                 merger = self._add_candidate(candidate.index)
             merger.add(candidate)
+            if candidate.continuation_token:
+                merger.add_token(candidate.continuation_token)
+                if candidate.index == 0:
+                    self.token = candidate.continuation_token
         self.chunks += 1
         if chunk.usage_metadata is not None:
             self._usages.append(chunk.usage_metadata)
@@ -116,20 +165,60 @@ class ResponseMerger:
         self._model_version = self._model_version or chunk.model_version
         self._response_id = self._response_id or chunk.response_id
         self._create_time = self._create_time or chunk.create_time
+        self._turn_token = chunk.turn_token or self._turn_token
         self._model_status = chunk.model_status or self._model_status
+
+    def begin_hop(self) -> None:
+        """End the current hop; the chunks of the next one are added next.
+
+        Usage is summed over hops. The finish reason, its message and the token are those of the
+        last hop; only the first candidate is continued.
+        """
+        self.end_usage()
+        if 0 in self._candidates:
+            self._candidates[0].begin_hop()
+
+    def add_usage(self, usage: UsageMetadata | None) -> None:
+        """Add the usage of a chunk that is not merged, because its hop is repeated."""
+        if usage is not None:
+            self._usages.append(usage)
+
+    def end_usage(self) -> None:
+        """Count what follows as the usage of another request."""
+        self._fold_usages()
+        if self._usages:
+            self._hop_usages.append(self._usages[0])
+            self._earlier_usage = add_usage(self._earlier_usage or UsageMetadata(), self._usages[0])
+            self._usages = []
+
+    def beginning(self, length: int) -> str:
+        """Return up to so many characters of the first candidate's text."""
+        return self._candidates[0].beginning(length) if 0 in self._candidates else ""
+
+    @property
+    def first_usage(self) -> UsageMetadata | None:
+        """The usage of the first hop that has any, if that has ended."""
+        return self._hop_usages[0] if self._hop_usages else None
 
     def response(self) -> GenerateContentResponse:
         """Return all chunks so far as one response; later chunks do not change it."""
         self._fold_usages()
-        return GenerateContentResponse(
+        usage = self._usages[0] if self._usages else None
+        if self._earlier_usage is not None:
+            usage = add_usage(self._earlier_usage, usage)
+        response = GenerateContentResponse(
             candidates=[self._candidates[at].candidate() for at in sorted(self._candidates)],
-            usage_metadata=self._usages[0] if self._usages else None,
+            usage_metadata=usage,
             prompt_feedback=self._feedback,
             model_version=self._model_version,
             response_id=self._response_id,
             create_time=self._create_time,
+            turn_token=self._turn_token,
             model_status=self._model_status,
         )
+        if self._hop_usages:
+            response.__dict__[USAGES] = [*self._hop_usages, *self._usages]
+        return response
 
     def _add_candidate(self, index: int) -> _CandidateMerger:
         if len(self._candidates) == MAX_CANDIDATES:
@@ -152,11 +241,12 @@ class _CandidateMerger:
         self._index = index
         self._role: str | None = None
         self._has_content = False
-        self._parts = _PartsMerger()
+        self._parts = PartsMerger()
         self._ratings: dict[str | None, SafetyRating] = {}
         self._citation_sources: dict[bytes, Citation] = {}
         self._citations: dict[bytes, Citation] = {}
         self._grounding: GroundingMerger | None = None
+        self._text_before = 0  # of the hops before, in bytes of UTF-8
         self._logprobs: LogprobsResult | None = None
         self._lasts: dict[str, Any] = {}
 
@@ -172,7 +262,39 @@ class _CandidateMerger:
             self.finish_reason is None or candidate.finish_reason not in _NOT_FINISHED
         ):
             self.finish_reason = candidate.finish_reason
+            # A checkpoint in the middle is not where an answer that has ended goes on.
+            if candidate.finish_reason != "CONTINUATION":
+                self._lasts.pop("continuation_token", None)
         self._add_metadata(candidate)
+
+    @property
+    def token(self) -> str | None:
+        token: str | None = self._lasts.get("continuation_token")
+        return token
+
+    def add_token(self, token: str) -> None:
+        self._lasts["continuation_token"] = token
+
+    def begin_hop(self) -> None:
+        self.finish_reason = None
+        self._lasts.pop("finish_message", None)
+        self._lasts.pop("continuation_token", None)
+        self._text_before = self._parts.begin_hop()
+        if self._grounding is not None:
+            self._grounding.begin_hop(self._text_before)
+
+    def restore(self, candidate: Candidate) -> None:
+        content = candidate.content
+        if content is not None:
+            self.add(replace(candidate, content=replace(content, parts=[])))
+            self._parts.restore(content.parts)
+        else:
+            self.add(candidate)
+        if candidate.continuation_token:
+            self.add_token(candidate.continuation_token)
+
+    def beginning(self, length: int) -> str:
+        return self._parts.beginning(length)
 
     def _add_metadata(self, candidate: Candidate) -> None:
         if candidate.safety_ratings:
@@ -182,14 +304,16 @@ class _CandidateMerger:
             _add_new(self._citations, candidate.citation_metadata.citations)
         grounding = candidate.grounding_metadata
         if grounding is not None and grounding != _NO_GROUNDING:
-            self._grounding = self._grounding or GroundingMerger()
+            self._grounding = self._grounding or GroundingMerger(self._text_before)
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
-        if candidate.avg_logprobs is not None:
-            self._lasts["avg_logprobs"] = candidate.avg_logprobs
-        if candidate.token_count is not None:
-            self._lasts["token_count"] = candidate.token_count
+        if (
+            candidate.avg_logprobs is not None
+            or candidate.token_count is not None
+            or candidate.score is not None
+        ):
+            self._add_numbers(candidate)
         if candidate.finish_message:
             self._lasts["finish_message"] = candidate.finish_message
         if candidate.grounding_attributions:
@@ -197,6 +321,11 @@ class _CandidateMerger:
         pages = candidate.url_context_metadata
         if pages is not None and pages.url_metadata:
             self._lasts["url_context_metadata"] = pages
+
+    def _add_numbers(self, candidate: Candidate) -> None:
+        for name in ("avg_logprobs", "token_count", "score"):
+            if (number := getattr(candidate, name)) is not None:
+                self._lasts[name] = number
 
     def candidate(self) -> Candidate:
         cited = self._citation_sources or self._citations
@@ -236,57 +365,6 @@ class _CandidateMerger:
             old.log_probability_sum = new.log_probability_sum
 
 
-class _PartsMerger:
-    """The parts of one candidate, in order: finished parts, then text that may still grow."""
-
-    def __init__(self) -> None:
-        self._done: list[Part | CallMerger] = []
-        self._text: list[str] = []
-        self._thought: bool | None = None
-        self._open_calls: OpenCalls | None = None
-
-    def add(self, part: Part) -> None:
-        text = part.text
-        if text is not None and part == Part(text=text, thought=part.thought):
-            if not text:
-                return
-            if self._text and bool(part.thought) != bool(self._thought):
-                self._close_text()
-            self._text.append(text)
-            self._thought = part.thought
-        elif part.function_call is not None:
-            _check_depth(part)
-            self._close_text()
-            self._add_call(part, part.function_call)
-        elif part != Part(thought=part.thought):
-            _check_depth(part)
-            self._close_text()
-            self._done.append(part)
-
-    def parts(self) -> list[Part]:
-        if len(self._text) > 1:
-            self._text = ["".join(self._text)]
-        parts = [part if isinstance(part, Part) else part.part() for part in self._done]
-        if self._text:
-            parts.append(Part(text=self._text[0], thought=self._thought))
-        return parts
-
-    def _close_text(self) -> None:
-        if self._text:
-            self._done.append(Part(text="".join(self._text), thought=self._thought))
-            self._text = []
-
-    def _add_call(self, part: Part, call: FunctionCall) -> None:
-        if self._open_calls is None:
-            if not CallMerger.begins(call):
-                self._done.append(part)
-                return
-            self._open_calls = OpenCalls()
-        begun = self._open_calls.add(part, call)
-        if begun is not None:
-            self._done.append(begun)
-
-
 def _overlay(under: _S, over: _S) -> _S:
     """Return ``under``, overridden by every field that is set in ``over``."""
     fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
@@ -311,25 +389,3 @@ def _copy_logprobs(logprobs: LogprobsResult) -> LogprobsResult:
         chosen_candidates=list(logprobs.chosen_candidates),
         top_candidates=list(logprobs.top_candidates),
     )
-
-
-def _check_depth(part: Part) -> None:
-    """Refuse JSON that is nested too deep to be copied, pickled or sent back."""
-    if (call := part.function_call) is not None:
-        _check_value(call.args, part)
-    if (result := part.function_response) is not None:
-        _check_value(result.response, part)
-    if (tool_call := part.tool_call) is not None:
-        _check_value(tool_call.args, part)
-    if (tool_response := part.tool_response) is not None:
-        _check_value(tool_response.response, part)
-    if part.part_metadata is not None:
-        _check_value(part.part_metadata, part)
-
-
-def _check_value(value: dict[str, Any] | None, part: Part) -> None:
-    if value and not is_within(value, MAX_DEPTH):
-        raise ResponseDecodeError(
-            f"the server sent JSON nested more than {MAX_DEPTH} levels deep",
-            excerpt=excerpt(encode(part)),
-        )

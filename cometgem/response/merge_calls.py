@@ -53,8 +53,11 @@ class CallMerger:
         self._args |= _editable(call.args)
         for arg in call.partial_args:
             self._set(arg)
+        old = self._part
         self._part = replace(
-            self._part, thought_signature=self._part.thought_signature or part.thought_signature
+            old,
+            thought_signature=old.thought_signature or part.thought_signature,
+            unknown=(old.unknown or {}) | part.unknown if part.unknown else old.unknown,
         )
         self.id = self.id or call.id
         self.open = bool(call.will_continue)

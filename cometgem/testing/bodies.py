@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ErrorFields", "JSONObject", "call_pieces", "dumps", "error"]
+__all__ = ["ErrorFields", "JSONObject", "call_pieces", "dumps", "error", "error_code"]
 
 JSONObject: TypeAlias = dict[str, Any]
 
@@ -76,6 +76,15 @@ def error(status: int, fields: ErrorFields) -> JSONObject:
         kind = "type.googleapis.com/google.rpc.RetryInfo"
         body["details"] = [{"@type": kind, "retryDelay": f"{fields['retry_delay']:g}s"}]
     return {"error": body}
+
+
+def error_code(data: bytes) -> int:
+    """Return the `error.code` of a JSON body, or 200."""
+    try:
+        body = json.loads(data.decode("utf-8-sig"))
+        return int((body[0] if isinstance(body, list) else body)["error"]["code"])
+    except (LookupError, TypeError, ValueError):
+        return 200
 
 
 def call_pieces(call: JSONObject) -> Iterator[JSONObject]:

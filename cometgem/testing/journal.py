@@ -49,8 +49,9 @@ class RecordedRequest:
         query: The decoded query; an API key in it is masked.
         headers: The headers, case-insensitive; API keys are masked as "***".
         auth: How the API key was sent: "x-goog-api-key", "bearer" or None.
-        raw_body: The bytes of the body.
-        body: The body as JSON, or None if it is not JSON or too deep to be parsed.
+        raw_body: The bytes of the body, as they were sent.
+        body: The body as JSON, as it arrives at the model: without what `gateway=` drops. None if
+            it is not JSON or too deep to be parsed.
         request_id: A made-up id, which the response carries unless the script sets another.
         chunks_sent: How many chunks were written to the socket completely.
         bytes_sent: How many body bytes were written to the socket, after compression and without

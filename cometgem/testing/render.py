@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cometgem.testing.bodies import JSONObject
     from cometgem.testing.reply import Reply
 
-__all__ = ["render"]
+__all__ = ["merged", "render"]
 
 
 def render(
@@ -180,7 +180,7 @@ def _single(steps: Sequence[Step], status: int) -> tuple[int, list[Item]]:
     chunks = [step.body for step in steps if isinstance(step, Chunk)]
     end = max((i for i, step in enumerate(steps, 1) if isinstance(step, Chunk)), default=0)
     before, after = _others(steps[:end]), _others(steps[end:])
-    body = _merged(chunks)
+    body = merged(chunks)
     if any(isinstance(item, Stall | Reset) for item in after):
         half = len(body) // 2
         items = [Bytes(body[:half]), *after, Bytes(body[half:], len(chunks))]
@@ -197,7 +197,8 @@ def _others(steps: Iterable[Step]) -> list[Item]:
     ]
 
 
-def _merged(chunks: Sequence[JSONObject]) -> bytes:
+def merged(chunks: Sequence[JSONObject]) -> bytes:
+    """Return the JSON of one response, made of the chunks of a stream."""
     if len(chunks) == 1:
         return dumps(chunks[0])  # even one that cannot be decoded
     merger = ResponseMerger()

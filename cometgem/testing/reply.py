@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cometgem.testing import bodies
+from cometgem.testing.class_only import ClassOnly
+from cometgem.testing.hops import Hops, hop_steps
 from cometgem.testing.steps import (
     AUTO,
     EVENT_STREAM,
@@ -27,10 +26,11 @@ from cometgem.testing.steps import (
     Reset,
     Stall,
     Step,
+    step,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Unpack
 
     from cometgem.testing.bodies import ErrorFields, JSONObject
@@ -38,20 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Reply"]
 
 _PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body></body></html>"
-
-# Fields that only a whole chunk has, never a part.
-_CHUNK_FIELDS = frozenset(
-    {
-        "candidates",
-        "createTime",
-        "error",
-        "modelStatus",
-        "modelVersion",
-        "promptFeedback",
-        "responseId",
-        "usageMetadata",
-    }
-)
 
 _PLAIN = Framing()
 
@@ -71,6 +57,7 @@ class Reply:
     ``Reply.chunks({...}, [{...}])``        parts, lists of parts, whole chunks; delay=
     ``Reply.call("f", {...})``              a function call; id=, signature=, in_pieces=True
     ``Reply.image(data)``                   a picture as inlineData
+    ``Reply.hops(["a", "b"], ["c"])``       a long answer; checkpoints=, cuts=, stalls=, resets=
     ``Reply.error(429, retry_after=1)``     an error; code=, message=, dialect=, retry_delay= ...
     ``Reply.html(502)``                     the HTML page of a proxy
     ``Reply.raw(b"...")``                   any bytes; status=, content_type=
@@ -115,6 +102,7 @@ class Reply:
     usage_metadata: JSONObject | Auto | None = AUTO
     model_version: str | None = None
     response_id: str | None = None
+    long: Hops | None = None
 
     @classmethod
     def text(
@@ -148,7 +136,7 @@ class Reply:
             items: Parts, lists of parts, or whole chunks, which are sent unchanged.
             delay: Seconds between chunks.
         """
-        return cls(steps=tuple(_step(item) for item in items)).delay(between=delay)
+        return cls(steps=tuple(step(item) for item in items)).delay(between=delay)
 
     @classmethod
     def call(
@@ -183,6 +171,38 @@ class Reply:
         """Answer with a picture as inlineData."""
         encoded = base64.b64encode(data).decode()
         return cls.chunks({"inlineData": {"mimeType": mime_type, "data": encoded}})
+
+    @classmethod
+    def hops(
+        cls,
+        *hops: Sequence[str | Mapping[str, Any] | Sequence[Mapping[str, Any]]],
+        checkpoints: Collection[int] = (),
+        cuts: Collection[int] = (),
+        stalls: Collection[int] = (),
+        resets: Collection[int] = (),
+    ) -> Reply:
+        """Answer all requests of a long answer, as Gemini 4 does: one hop for each request.
+
+        A hop but the last ends with finishReason CONTINUATION and a `continuationToken`. The same
+        request with this token gets what follows it, and does not use up the script. `docs/testing`
+        has the rules. Chunks are numbered over the whole answer, from 0; a number that is given
+        twice counts twice.
+
+        Args:
+            hops: Their chunks: text, parts, lists of parts, or whole chunks. An empty hop is sent
+                as one chunk with empty text.
+            checkpoints: Chunks before the end of a hop that carry a token when they are streamed.
+            cuts: Chunks after which the connection breaks, once each; in the middle of the body
+                for generateContent.
+            stalls: Chunks after which nothing is sent until `request.resume()`, once each.
+            resets: Hops, from 0, whose connection breaks between headers and first chunk, once
+                each.
+
+        Raises:
+            ValueError: There is no hop, or no chunk or hop with that number.
+        """
+        steps = hop_steps(hops)
+        return cls(steps=steps, long=Hops.of(steps, checkpoints, cuts, stalls, resets))
 
     @classmethod
     def error(
@@ -228,7 +248,7 @@ class Reply:
         data = Path(path).read_bytes()
         found, content_type = 200, EVENT_STREAM
         if data.lstrip().startswith((b"{", b"[")):
-            found, content_type = _error_code(data), JSON
+            found, content_type = bodies.error_code(data), JSON
         elif data.lstrip().startswith(b"<"):
             found, content_type = 404, HTML
         return cls.raw(data, status=status or found, content_type=content_type)
@@ -244,7 +264,13 @@ class Reply:
         return cls(steps=(Reset(),))
 
     def then(self, other: Reply) -> Reply:
-        """Continue with the content, faults, finish reason and usage of another reply."""
+        """Continue with the content, faults, finish reason and usage of another reply.
+
+        Raises:
+            ValueError: The other reply is one of hops.
+        """
+        if other.long is not None:
+            raise ValueError("Reply.hops() cannot continue a reply: begin with it")
         finish = self.finish_reason if other.finish_reason is AUTO else other.finish_reason
         usage = self.usage_metadata if other.usage_metadata is AUTO else other.usage_metadata
         steps = self.steps + other.steps
@@ -301,10 +327,10 @@ class Reply:
     def delay(self, *, headers: float = 0.0, first: float = 0.0, between: float = 0.0) -> Reply:
         """Add delays in seconds: before the headers, before the first step, between chunks."""
         steps: list[Step] = [Pause(first)] if first else []
-        for index, step in enumerate(self.steps):
-            if between and index and isinstance(step, Parts | Chunk):
+        for index, one in enumerate(self.steps):
+            if between and index and isinstance(one, Parts | Chunk):
                 steps.append(Pause(between))
-            steps.append(step)
+            steps.append(one)
         wait = None if self.headers_delay is None else self.headers_delay + headers
         return replace(self, steps=tuple(steps), headers_delay=wait)
 
@@ -372,36 +398,6 @@ class Reply:
         return replace(self, steps=self.steps + steps)
 
 
-def _step(item: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Parts | Chunk:
-    if not isinstance(item, Mapping):
-        return Parts(tuple(deepcopy(dict(part)) for part in item))
-    body = deepcopy(dict(item))
-    if not body or not _CHUNK_FIELDS.isdisjoint(body):
-        return Chunk(body)
-    return Parts((body,))
-
-
-def _error_code(data: bytes) -> int:
-    try:
-        body = json.loads(data.decode("utf-8-sig"))
-        return int((body[0] if isinstance(body, list) else body)["error"]["code"])
-    except (LookupError, TypeError, ValueError):
-        return 200
-
-
-class _Start:
-    """A classmethod that no instance has: `reply.text()` would silently drop what `reply` says."""
-
-    def __init__(self, method: classmethod[Reply, ..., Reply]) -> None:
-        self._method = method
-
-    def __get__(self, instance: Reply | None, owner: type[Reply]) -> Callable[..., Reply]:
-        if instance is None:
-            return self._method.__get__(None, owner)
-        name = self._method.__name__
-        raise AttributeError(f"Reply.{name}() starts a reply: use .then(Reply.{name}(...))")
-
-
 for _name, _member in list(vars(Reply).items()):
     if isinstance(_member, classmethod):
-        setattr(Reply, _name, _Start(_member))
+        setattr(Reply, _name, ClassOnly(_member))

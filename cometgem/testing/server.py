@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from cometgem.testing.actions import Action, Head, Wait, Write
 from cometgem.testing.connections import HOST, Connections, listen, reset
+from cometgem.testing.gateway import GATEWAYS, Gateway, passed_on
 from cometgem.testing.journal import RecordedRequest, milestone, reached
 from cometgem.testing.render import render
-from cometgem.testing.reply import Reply
+from cometgem.testing.script import Respond, Script
 from cometgem.testing.steps import Reset
 from cometgem.testing.validate import auth, is_gemini, parse_json, parse_path, refusal
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
+    from cometgem.testing.reply import Reply
+
 __all__ = ["FakeServer"]
 
-_DEFAULT = Reply.text("Hello ", "from the ", "fake server.", thought="A greeting will do.")
 _MASKED = "***"
 
 
@@ -40,8 +41,15 @@ class FakeServer:
 
     Args:
         port: The port to listen on; 0 takes any free port.
-        default: The reply when the script is used up. Defaults to a short friendly text.
+        default: The reply when the script is used up. By default one that makes sense of the
+            request: JSON that fits the schema, a call to a declared function, a text about its
+            result, a picture, or a greeting.
         validate: Whether to validate requests; if False, the script answers every request.
+        strict: Whether to refuse also what the API refuses for its content: other roles than user
+            and model, a missing thought signature, responses that do not answer the calls, both
+            schemas, thinkingLevel and thinkingBudget, single calls for more than 32,768 tokens.
+        gateway: "new-api" drops from requests what that gateway drops, such as functionCall.id and
+            continuationToken. None passes requests on unchanged.
         models: The names of the known models, or a function that recognizes a name. Defaults to
             all names that begin with "gemini-".
 
@@ -49,21 +57,29 @@ class FakeServer:
         api_key: A made-up API key. Any other key that is not empty is accepted, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # independent options
         self,
         *,
         port: int = 0,
         default: Reply | None = None,
         validate: bool = True,
+        strict: bool = False,
+        gateway: Gateway | None = None,
         models: Collection[str] | Callable[[str], bool] = is_gemini,
     ) -> None:
         self.api_key = "sk-fake-key"
         self._port = port
         self._bound = port
-        self._default = default or _DEFAULT
+        if gateway is not None and gateway not in GATEWAYS:
+            known = ", ".join(map(repr, GATEWAYS))
+            raise ValueError(f"gateway={gateway!r} is not known; valid values are {known} and None")
+        if strict and not validate:
+            raise ValueError("strict=True needs validate=True, which refuses requests at all")
         self._validates = validate
+        self._strict = strict
+        self._gateway: Gateway | None = gateway
         self._knows = models if callable(models) else models.__contains__
-        self._script: deque[Reply] = deque()
+        self._script = Script(default, validate=validate)
         self._requests: list[RecordedRequest] = []
         self._arrivals: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
@@ -83,6 +99,26 @@ class FakeServer:
         return list(self._requests)
 
     @property
+    def respond(self) -> Respond | None:
+        """A function of the request that is asked before the script; None by default.
+
+        It returns a `Reply`, or None for the script's next reply. It is a plain function and runs
+        in the thread of the server. Requests that are refused, and those that continue
+        `Reply.hops`, do not reach it. When it raises, the client gets a 500 that names the
+        exception, which is also in `respond_errors` and in the log.
+        """
+        return self._script.respond
+
+    @respond.setter
+    def respond(self, function: Respond | None) -> None:
+        self._script.respond = function
+
+    @property
+    def respond_errors(self) -> list[Exception]:
+        """The exceptions that `respond` has raised so far."""
+        return list(self._script.errors)
+
+    @property
     def connections(self) -> int:
         """How many TCP connections were accepted so far."""
         return 0 if self._http is None else self._http.accepted
@@ -93,8 +129,8 @@ class FakeServer:
         return 0 if self._http is None else self._http.open
 
     def add(self, *replies: Reply) -> None:
-        """Script the replies to the next requests, one each."""
-        self._script.extend(replies)
+        """Script the replies to the next requests, one each; `Reply.hops` answers several."""
+        self._script.add(*replies)
 
     async def wait_request(self, index: int = 0, timeout: float = 5.0) -> RecordedRequest:  # noqa: ASYNC109
         """Wait for a request by its index in `requests`.
@@ -226,6 +262,7 @@ class FakeServer:
             raise
         finally:
             request.end()
+            self._script.ended(request)
         return response
 
     def _record(
@@ -256,7 +293,7 @@ class FakeServer:
                 headers=CIMultiDictProxy(headers),
                 auth=auth(http.headers),
                 raw_body=raw_body,
-                body=parse_json(raw_body),
+                body=self._arriving(raw_body),
                 request_id=f"fake-request-{index}",
                 _resume=resume,
             )
@@ -269,9 +306,9 @@ class FakeServer:
     def _actions(self, request: RecordedRequest) -> Iterator[Action]:
         reply = None
         if self._validates:
-            reply = refusal(request, self._knows)
+            reply = refusal(request, self._knows, strict=self._strict)
         if reply is None:
-            reply = self._script.popleft() if self._script else self._default
+            reply = self._script.reply_to(request, self._lost_token(request))
         return render(
             reply,
             stream=request.operation == "streamGenerateContent",
@@ -279,6 +316,19 @@ class FakeServer:
             model=request.model,
             request_id=request.request_id,
         )
+
+    def _arriving(self, raw_body: bytes) -> Any:
+        """Return the body as it arrives at the model."""
+        body = parse_json(raw_body)
+        return body if self._gateway is None else passed_on(self._gateway, body)
+
+    def _lost_token(self, request: RecordedRequest) -> str | None:
+        """Return the continuationToken that the gateway has dropped from a request."""
+        if self._gateway is None:
+            return None
+        sent = parse_json(request.raw_body)
+        token = sent.get("continuationToken") if isinstance(sent, dict) else None
+        return token if isinstance(token, str) else None
 
 
 def _response(head: Head) -> web.StreamResponse:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cometgem.testing.bodies import JSONObject
 
 __all__ = [
@@ -19,12 +23,14 @@ __all__ = [
     "End",
     "Error",
     "Framing",
+    "HopEnd",
     "Parts",
     "Pause",
     "Raw",
     "Reset",
     "Stall",
     "Step",
+    "step",
 ]
 
 
@@ -91,7 +97,35 @@ class End:
     """A clean end of the body."""
 
 
-Step: TypeAlias = Parts | Chunk | Raw | Error | Pause | Stall | Reset | End
+class HopEnd:
+    """The end of a hop of a long answer: what follows is the reply to the next request."""
+
+
+Step: TypeAlias = Parts | Chunk | Raw | Error | Pause | Stall | Reset | End | HopEnd
+
+# Fields that only a whole chunk has, never a part.
+_CHUNK_FIELDS = frozenset(
+    {
+        "candidates",
+        "createTime",
+        "error",
+        "modelStatus",
+        "modelVersion",
+        "promptFeedback",
+        "responseId",
+        "usageMetadata",
+    }
+)
+
+
+def step(item: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Parts | Chunk:
+    """Return the step for a part, a list of parts, or a whole chunk, as a copy."""
+    if not isinstance(item, Mapping):
+        return Parts(tuple(deepcopy(dict(part)) for part in item))
+    body = deepcopy(dict(item))
+    if not body or not _CHUNK_FIELDS.isdisjoint(body):
+        return Chunk(body)
+    return Parts((body,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from msgspec import UNSET, UnsetType, field
 
 from cometgem.types.files import MAX_FILE_SIZE, check_file, read_file
-from cometgem.types.wire import Wire
+from cometgem.types.wire import UNKNOWN, Wire
 
 # Types that https://ai.google.dev/gemini-api/docs lists and Python's own table lacks (in some
 # versions) or names differently.
@@ -87,10 +87,64 @@ class FunctionResponseBlob(Blob, kw_only=True):
     """Media that a function returned."""
 
 
+class FunctionResponseFileData(FileData, kw_only=True):
+    """Media that a function returned, at a URL that the server can fetch."""
+
+
+class VideoMetadata(Wire, kw_only=True):
+    """Which section of a video to use: offsets such as "3.5s"; `fps` in frames per second."""
+
+    start_offset: str | None = None
+    end_offset: str | None = None
+    fps: float | None = None
+    content_layers: list[str] = field(default_factory=list)
+    """`VideoContentLayer` values; defaults to all."""
+
+
+class AudioMetadata(Wire, kw_only=True):
+    """Which section of a recording to use: offsets such as "3.5s"."""
+
+    start_offset: str | None = None
+    end_offset: str | None = None
+
+
+class DocumentMetadata(Wire, kw_only=True):
+    """Which pages of a document to use."""
+
+    start_page: int | None = None
+    end_page: int | None = None
+    content_layers: list[str] = field(default_factory=list)
+    """`DocumentContentLayer` values; defaults to all."""
+
+
+class SpreadsheetMetadata(Wire, kw_only=True):
+    """Which cells of a spreadsheet to use: a range such as "A1:C9" of one sheet."""
+
+    visible_cells: str | None = None
+    sheet_index: int | None = None
+    content_layers: list[str] = field(default_factory=list)
+    """`SpreadsheetContentLayer` values; defaults to all."""
+
+
+class MediaResolution(Wire, kw_only=True):
+    """The resolution of one part's media: a `MediaResolutionLevel` or a number of tokens."""
+
+    level: str | None = None
+    num_tokens: int | None = None
+
+
 class FunctionResponsePart(Wire, kw_only=True):
-    """One piece of media in a function's response."""
+    """One piece of media in a function's response, inside it or at a URL; and how to read it."""
 
     inline_data: FunctionResponseBlob | None = None
+    file_data: FunctionResponseFileData | None = None
+    media_processing: str | None = None
+    """A `MediaProcessing`."""
+    media_resolution: MediaResolution | None = None
+    video_metadata: VideoMetadata | None = None
+    audio_metadata: AudioMetadata | None = None
+    document_metadata: DocumentMetadata | None = None
+    spreadsheet_metadata: SpreadsheetMetadata | None = None
 
 
 class FunctionResponse(Wire, kw_only=True):
@@ -102,7 +156,7 @@ class FunctionResponse(Wire, kw_only=True):
     parts: list[FunctionResponsePart] = field(default_factory=list)
     will_continue: bool | None = None
     scheduling: str | None = None
-    """SILENT, WHEN_IDLE or INTERRUPT; for NON_BLOCKING functions."""
+    """A `Scheduling`; for NON_BLOCKING functions."""
 
 
 class ExecutableCode(Wire, kw_only=True):
@@ -137,22 +191,41 @@ class ToolResponse(Wire, kw_only=True):
     id: str | None = None
 
 
-class VideoMetadata(Wire, kw_only=True):
-    """Which section of a video to use: offsets such as "3.5s"; `fps` in frames per second."""
+class WordInfo(Wire, kw_only=True):
+    """One spoken word and its offsets, such as "3.5s"."""
 
+    word: str | None = None
     start_offset: str | None = None
     end_offset: str | None = None
-    fps: float | None = None
 
 
-class MediaResolution(Wire, kw_only=True):
-    """The resolution of one part's media; `level` is a `MediaResolutionLevel`."""
+class Transcription(Wire, kw_only=True):
+    """What was said, by whom, and from when to when; offsets such as "3.5s"."""
 
-    level: str | None = None
+    text: str | None = None
+    finished: bool | None = None
+    language_code: str | None = None
+    speaker_label: str | None = None
+    words: list[WordInfo] = field(default_factory=list)
+    start_offset: str | None = None
+    end_offset: str | None = None
 
 
-class Part(Wire, kw_only=True):
-    """One piece of a message, such as a text, an image or a function call, and its metadata."""
+class SpeechMetadata(Wire, kw_only=True):
+    """How to speak a text: the speaker's name, and a style in words."""
+
+    speaker: str | None = None
+    style: str | None = None
+
+
+# Unknown keys are not ignored here but refused by the typed decoder, so that the lenient one can
+# move them to `unknown`. This costs a part without such keys nothing.
+class Part(Wire, kw_only=True, forbid_unknown_fields=True):
+    """One piece of a message, such as a text, an image or a function call, and its metadata.
+
+    A kind or a key of part that is newer than this library is kept in `unknown`, and is sent,
+    written and read as a key of the part itself.
+    """
 
     text: str | None = None
     thought: bool | None = None
@@ -170,6 +243,15 @@ class Part(Wire, kw_only=True):
     video_metadata: VideoMetadata | None = None
     media_resolution: MediaResolution | None = None
     part_metadata: dict[str, Any] | None = None
+    audio_transcription: Transcription | None = None
+    media_processing: str | None = None
+    """A `MediaProcessing`."""
+    speech_metadata: SpeechMetadata | None = None
+    audio_metadata: AudioMetadata | None = None
+    document_metadata: DocumentMetadata | None = None
+    spreadsheet_metadata: SpreadsheetMetadata | None = None
+    unknown: dict[str, Any] | None = field(default=None, name=UNKNOWN)
+    """The keys of the part that are newer than this library, with their JSON."""
 
     @classmethod
     def from_bytes(cls, data: bytes, mime_type: str) -> Self:

@@ -8,6 +8,31 @@ the class (`HarmCategory.HARASSMENT`); the "…_UNSPECIFIED" values are left out
 from enum import StrEnum
 
 
+class ApiSpec(StrEnum):
+    """The kind of a search API that Vertex-backed channels call."""
+
+    SIMPLE_SEARCH = "SIMPLE_SEARCH"
+    ELASTIC_SEARCH = "ELASTIC_SEARCH"
+
+
+class AuthType(StrEnum):
+    """How the API authenticates to a service that it calls."""
+
+    NO_AUTH = "NO_AUTH"
+    API_KEY_AUTH = "API_KEY_AUTH"
+    HTTP_BASIC_AUTH = "HTTP_BASIC_AUTH"
+    GOOGLE_SERVICE_ACCOUNT_AUTH = "GOOGLE_SERVICE_ACCOUNT_AUTH"
+    OAUTH = "OAUTH"
+    OIDC_AUTH = "OIDC_AUTH"
+
+
+class Behavior(StrEnum):
+    """Whether the model waits for a function's result."""
+
+    BLOCKING = "BLOCKING"
+    NON_BLOCKING = "NON_BLOCKING"
+
+
 class BlockReason(StrEnum):
     """Why a prompt was blocked; the last two come from Vertex-backed channels only."""
 
@@ -20,8 +45,40 @@ class BlockReason(StrEnum):
     MODEL_ARMOR = "MODEL_ARMOR"
 
 
+class DocumentContentLayer(StrEnum):
+    """What of a document the model sees."""
+
+    PAGE_IMAGE = "PAGE_IMAGE"
+    PAGE_TEXT = "PAGE_TEXT"
+
+
+class DynamicRetrievalMode(StrEnum):
+    """DYNAMIC lets the model decide whether to search."""
+
+    DYNAMIC = "MODE_DYNAMIC"
+
+
+class Environment(StrEnum):
+    """The kind of screen that the model operates."""
+
+    BROWSER = "ENVIRONMENT_BROWSER"
+    MOBILE = "ENVIRONMENT_MOBILE"
+    DESKTOP = "ENVIRONMENT_DESKTOP"
+
+
+class FeatureSelectionPreference(StrEnum):
+    """What matters in the choice of a model."""
+
+    PRIORITIZE_QUALITY = "PRIORITIZE_QUALITY"
+    BALANCED = "BALANCED"
+    PRIORITIZE_COST = "PRIORITIZE_COST"
+
+
 class FinishReason(StrEnum):
-    """Why a candidate ended; the last two come from Vertex-backed channels only."""
+    """Why a candidate ended; CONTINUATION if the answer goes on in another request.
+
+    PUP_LIMITED_DISABLED and MODEL_ARMOR come from Vertex-backed channels only.
+    """
 
     STOP = "STOP"
     MAX_TOKENS = "MAX_TOKENS"
@@ -43,6 +100,7 @@ class FinishReason(StrEnum):
     MISSING_THOUGHT_SIGNATURE = "MISSING_THOUGHT_SIGNATURE"
     MALFORMED_RESPONSE = "MALFORMED_RESPONSE"
     ESCALATION = "ESCALATION"
+    PUP_LIMITED_DISABLED = "PUP_LIMITED_DISABLED"
     CONTINUATION = "CONTINUATION"
     MODEL_ARMOR = "MODEL_ARMOR"
 
@@ -56,6 +114,13 @@ class FunctionCallingMode(StrEnum):
     VALIDATED = "VALIDATED"
 
 
+class HarmBlockMethod(StrEnum):
+    """What a threshold applies to; for Vertex-backed channels."""
+
+    SEVERITY = "SEVERITY"
+    PROBABILITY = "PROBABILITY"
+
+
 class HarmBlockThreshold(StrEnum):
     """The probability from which content is blocked; OFF also turns off the rating."""
 
@@ -67,7 +132,10 @@ class HarmBlockThreshold(StrEnum):
 
 
 class HarmCategory(StrEnum):
-    """A category of harm; Gemini rates the first five, the others belong to older models."""
+    """A category of harm; Gemini rates the first five.
+
+    The last five belong to Vertex-backed channels, the others to older models.
+    """
 
     HARASSMENT = "HARM_CATEGORY_HARASSMENT"
     HATE_SPEECH = "HARM_CATEGORY_HATE_SPEECH"
@@ -80,6 +148,11 @@ class HarmCategory(StrEnum):
     SEXUAL = "HARM_CATEGORY_SEXUAL"
     MEDICAL = "HARM_CATEGORY_MEDICAL"
     DANGEROUS = "HARM_CATEGORY_DANGEROUS"
+    JAILBREAK = "HARM_CATEGORY_JAILBREAK"
+    IMAGE_HATE = "HARM_CATEGORY_IMAGE_HATE"
+    IMAGE_DANGEROUS_CONTENT = "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT"
+    IMAGE_HARASSMENT = "HARM_CATEGORY_IMAGE_HARASSMENT"
+    IMAGE_SEXUALLY_EXPLICIT = "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT"
 
 
 class HarmProbability(StrEnum):
@@ -89,6 +162,38 @@ class HarmProbability(StrEnum):
     LOW = "LOW"
     MEDIUM = "MEDIUM"
     HIGH = "HIGH"
+
+
+class HarmSeverity(StrEnum):
+    """How severe the harm would be; from Vertex-backed channels."""
+
+    NEGLIGIBLE = "HARM_SEVERITY_NEGLIGIBLE"
+    LOW = "HARM_SEVERITY_LOW"
+    MEDIUM = "HARM_SEVERITY_MEDIUM"
+    HIGH = "HARM_SEVERITY_HIGH"
+
+
+class HttpElementLocation(StrEnum):
+    """Where an API key goes in a request."""
+
+    QUERY = "HTTP_IN_QUERY"
+    HEADER = "HTTP_IN_HEADER"
+    PATH = "HTTP_IN_PATH"
+    BODY = "HTTP_IN_BODY"
+    COOKIE = "HTTP_IN_COOKIE"
+
+
+class Language(StrEnum):
+    """The language of code that the model wrote."""
+
+    PYTHON = "PYTHON"
+
+
+class MediaProcessing(StrEnum):
+    """How media is read: as a whole, or by the model as it needs it."""
+
+    STATIC = "STATIC"
+    AGENTIC = "AGENTIC"
 
 
 class MediaResolutionLevel(StrEnum):
@@ -110,12 +215,62 @@ class Modality(StrEnum):
     DOCUMENT = "DOCUMENT"
 
 
+class ModelStage(StrEnum):
+    """How far a model is in its life."""
+
+    UNSTABLE_EXPERIMENTAL = "UNSTABLE_EXPERIMENTAL"
+    EXPERIMENTAL = "EXPERIMENTAL"
+    PREVIEW = "PREVIEW"
+    STABLE = "STABLE"
+    LEGACY = "LEGACY"
+    DEPRECATED = "DEPRECATED"
+    RETIRED = "RETIRED"
+
+
 class Outcome(StrEnum):
     """How running the model's code ended."""
 
     OK = "OUTCOME_OK"
     FAILED = "OUTCOME_FAILED"
     DEADLINE_EXCEEDED = "OUTCOME_DEADLINE_EXCEEDED"
+
+
+class PhishBlockThreshold(StrEnum):
+    """The confidence from which pages that look like phishing are left out of a search."""
+
+    BLOCK_LOW_AND_ABOVE = "BLOCK_LOW_AND_ABOVE"
+    BLOCK_MEDIUM_AND_ABOVE = "BLOCK_MEDIUM_AND_ABOVE"
+    BLOCK_HIGH_AND_ABOVE = "BLOCK_HIGH_AND_ABOVE"
+    BLOCK_HIGHER_AND_ABOVE = "BLOCK_HIGHER_AND_ABOVE"
+    BLOCK_VERY_HIGH_AND_ABOVE = "BLOCK_VERY_HIGH_AND_ABOVE"
+    BLOCK_ONLY_EXTREMELY_HIGH = "BLOCK_ONLY_EXTREMELY_HIGH"
+
+
+class ProminentPeople(StrEnum):
+    """Whether images may show well-known people."""
+
+    ALLOW = "ALLOW_PROMINENT_PEOPLE"
+    BLOCK = "BLOCK_PROMINENT_PEOPLE"
+
+
+class SafetyPolicy(StrEnum):
+    """What the model must ask about before it does it on a screen."""
+
+    FINANCIAL_TRANSACTIONS = "FINANCIAL_TRANSACTIONS"
+    SENSITIVE_DATA_MODIFICATION = "SENSITIVE_DATA_MODIFICATION"
+    COMMUNICATION_TOOL = "COMMUNICATION_TOOL"
+    ACCOUNT_CREATION = "ACCOUNT_CREATION"
+    DATA_MODIFICATION = "DATA_MODIFICATION"
+    USER_CONSENT_MANAGEMENT = "USER_CONSENT_MANAGEMENT"
+    LEGAL_TERMS_AND_AGREEMENTS = "LEGAL_TERMS_AND_AGREEMENTS"
+
+
+class Scheduling(StrEnum):
+    """When the model takes up the result of a NON_BLOCKING function."""
+
+    SILENT = "SILENT"
+    WHEN_IDLE = "WHEN_IDLE"
+    INTERRUPT = "INTERRUPT"
 
 
 class SchemaType(StrEnum):
@@ -138,13 +293,22 @@ class ServiceTier(StrEnum):
     PRIORITY = "priority"
 
 
+class SpreadsheetContentLayer(StrEnum):
+    """What of a spreadsheet the model sees."""
+
+    DATA = "DATA"
+    FORMULAS = "FORMULAS"
+    VISUAL = "VISUAL"
+
+
 class ThinkingLevel(StrEnum):
-    """How much a Gemini 3 model may think; the levels available depend on the model."""
+    """How much a model may think, from Gemini 3 on; the levels available depend on the model."""
 
     MINIMAL = "MINIMAL"
     LOW = "LOW"
     MEDIUM = "MEDIUM"
     HIGH = "HIGH"
+    XHIGH = "XHIGH"
 
 
 class ToolType(StrEnum):
@@ -155,6 +319,24 @@ class ToolType(StrEnum):
     URL_CONTEXT = "URL_CONTEXT"
     GOOGLE_MAPS = "GOOGLE_MAPS"
     FILE_SEARCH = "FILE_SEARCH"
+    MEDIA_PROCESSING = "MEDIA_PROCESSING"
+
+
+class TrafficType(StrEnum):
+    """How the tokens are billed; from Vertex-backed channels."""
+
+    ON_DEMAND = "ON_DEMAND"
+    ON_DEMAND_PRIORITY = "ON_DEMAND_PRIORITY"
+    ON_DEMAND_FLEX = "ON_DEMAND_FLEX"
+    ON_DEMAND_OFFPEAK = "ON_DEMAND_OFFPEAK"
+    PROVISIONED_THROUGHPUT = "PROVISIONED_THROUGHPUT"
+
+
+class TranscriptionMode(StrEnum):
+    """Whether speech is transcribed word by word, or tidied up."""
+
+    VERBATIM = "VERBATIM"
+    SMART = "SMART"
 
 
 class UrlRetrievalStatus(StrEnum):
@@ -164,3 +346,11 @@ class UrlRetrievalStatus(StrEnum):
     ERROR = "URL_RETRIEVAL_STATUS_ERROR"
     PAYWALL = "URL_RETRIEVAL_STATUS_PAYWALL"
     UNSAFE = "URL_RETRIEVAL_STATUS_UNSAFE"
+
+
+class VideoContentLayer(StrEnum):
+    """What of a video the model sees and hears."""
+
+    FRAMES = "FRAMES"
+    AUDIO = "AUDIO"
+    TRANSCRIPT = "TRANSCRIPT"

@@ -21,11 +21,43 @@ class ThinkingConfig(Wire, kw_only=True):
     thinking_level: str | None = None
 
 
+class ImageOutputOptions(Wire, kw_only=True):
+    """The file format of generated images; the quality is that of JPEG, 0 to 100."""
+
+    mime_type: str | None = None
+    compression_quality: int | None = None
+
+
 class ImageConfig(Wire, kw_only=True):
-    """Aspect ratio ("16:9") and size ("512", "1K", "2K", "4K") of generated images."""
+    """Aspect ratio ("16:9") and size ("512", "1K", "2K", "4K") of generated images.
+
+    The other fields are for Vertex-backed channels.
+    """
 
     aspect_ratio: str | None = None
     image_size: str | None = None
+    person_generation: str | None = None
+    """ALLOW_ALL, ALLOW_ADULT or ALLOW_NONE."""
+    prominent_people: str | None = None
+    """A `ProminentPeople`."""
+    image_output_options: ImageOutputOptions | None = None
+    output_mime_type: str | None = None  # google-genai's names for the options above
+    output_compression_quality: int | None = None
+
+
+class VoiceConsentSignature(Wire, kw_only=True):
+    """The proof, issued by the API, that a speaker agreed to the use of their voice."""
+
+    signature: str | None = None
+
+
+class ReplicatedVoiceConfig(Wire, kw_only=True):
+    """A voice made from a recording, with the speaker's recorded or signed consent."""
+
+    mime_type: str | None = None
+    voice_sample_audio: bytes | None = None
+    consent_audio: bytes | None = None
+    voice_consent_signature: VoiceConsentSignature | None = None
 
 
 class PrebuiltVoiceConfig(Wire, kw_only=True):
@@ -35,9 +67,11 @@ class PrebuiltVoiceConfig(Wire, kw_only=True):
 
 
 class VoiceConfig(Wire, kw_only=True):
-    """The voice to speak with."""
+    """The voice to speak with: one of the three fields."""
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
+    replicated_voice_config: ReplicatedVoiceConfig | None = None
+    voice: str | None = None
 
 
 class SpeakerVoiceConfig(Wire, kw_only=True):
@@ -102,6 +136,58 @@ class ResponseFormatConfig(Wire, kw_only=True):
     audio: AudioResponseFormat | None = None
 
 
+class LanguageAuto(Wire, kw_only=True):
+    """Lets the model recognise the language."""
+
+
+class LanguageHints(Wire, kw_only=True):
+    """The languages that may be spoken, as BCP 47 codes."""
+
+    language_codes: list[str] = field(default_factory=list)
+
+
+class AudioTranscriptionConfig(Wire, kw_only=True):
+    """How to transcribe speech: its languages, the words to expect, and the details wanted."""
+
+    language_codes: list[str] = field(default_factory=list)
+    language_auto: LanguageAuto | None = None
+    language_hints: LanguageHints | None = None
+    custom_vocabulary: list[str] = field(default_factory=list)
+    adaptation_phrases: list[str] = field(default_factory=list)
+    word_timestamp: bool | None = None
+    diarization: bool | None = None
+    """True labels the speakers."""
+    mode: str | None = None
+    """A `TranscriptionMode`."""
+    source_text: str | None = None
+
+
+class AutoRoutingMode(Wire, kw_only=True):
+    """Lets the API choose the model: PRIORITIZE_QUALITY, BALANCED or PRIORITIZE_COST."""
+
+    model_routing_preference: str | None = None
+
+
+class ManualRoutingMode(Wire, kw_only=True):
+    """Names the model."""
+
+    model_name: str | None = None
+
+
+class RoutingConfig(Wire, kw_only=True):
+    """Which model answers, with Vertex-backed channels: one of the two fields."""
+
+    auto_mode: AutoRoutingMode | None = None
+    manual_mode: ManualRoutingMode | None = None
+
+
+class ModelSelectionConfig(Wire, kw_only=True):
+    """What matters in the choice of a model, with Vertex-backed channels."""
+
+    feature_selection_preference: str | None = None
+    """A `FeatureSelectionPreference`."""
+
+
 class GenerationConfig(Wire, kw_only=True):
     """How to generate; fields that are not set use the model's defaults."""
 
@@ -133,3 +219,9 @@ class GenerationConfig(Wire, kw_only=True):
     speech_config: SpeechConfig | None = None
     translation_config: TranslationConfig | None = None
     enable_enhanced_civic_answers: bool | None = None
+    audio_timestamp: bool | None = None
+    """True refers to times in audio; for Vertex-backed channels."""
+    audio_transcription_config: AudioTranscriptionConfig | None = None
+    routing_config: RoutingConfig | None = None
+    model_config: ModelSelectionConfig | None = None
+    model_selection_config: ModelSelectionConfig | None = None  # google-genai's name for it

@@ -92,8 +92,24 @@ class GroundingChunkCustomMetadata(Wire, kw_only=True):
     numeric_value: float | None = None
 
 
+class RagChunkPageSpan(Wire, kw_only=True):
+    """The pages of a document from which a chunk was taken."""
+
+    first_page: int | None = None
+    last_page: int | None = None
+
+
+class RagChunk(Wire, kw_only=True):
+    """A chunk of a document in a RAG corpus, from Vertex-backed channels."""
+
+    text: str | None = None
+    page_span: RagChunkPageSpan | None = None
+    chunk_id: str | None = None
+    file_id: str | None = None
+
+
 class GroundingChunkRetrievedContext(Wire, kw_only=True):
-    """A passage found by file search."""
+    """A passage found by file search or, through Vertex-backed channels, in a RAG corpus."""
 
     uri: str | None = None
     title: str | None = None
@@ -102,20 +118,36 @@ class GroundingChunkRetrievedContext(Wire, kw_only=True):
     page_number: int | None = None
     media_id: str | None = None
     custom_metadata: list[GroundingChunkCustomMetadata] = field(default_factory=list)
+    document_name: str | None = None
+    rag_chunk: RagChunk | None = None
+
+
+class AuthorAttribution(Wire, kw_only=True):
+    """The author of a review on Google Maps."""
+
+    display_name: str | None = None
+    photo_uri: str | None = None
+    uri: str | None = None
 
 
 class ReviewSnippet(Wire, kw_only=True):
-    """A user's review on Google Maps."""
+    """A user's review on Google Maps; Vertex-backed channels fill the last four fields."""
 
     review_id: str | None = None
     title: str | None = None
     google_maps_uri: str | None = None
+    author_attribution: AuthorAttribution | None = None
+    flag_content_uri: str | None = None
+    relative_publish_time_description: str | None = None
+    review: str | None = None
 
 
 class PlaceAnswerSources(Wire, kw_only=True):
-    """The reviews on which an answer about a place is based."""
+    """The reviews on which an answer about a place is based; either list may be filled."""
 
     review_snippets: list[ReviewSnippet] = field(default_factory=list)
+    review_snippet: list[ReviewSnippet] = field(default_factory=list)
+    flag_content_uri: str | None = None
 
 
 class GroundingChunkMapsRoute(Wire, kw_only=True):

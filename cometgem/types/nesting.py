@@ -48,8 +48,8 @@ def flatten(value: object) -> list[Any]:
         elif type(item) is dict:
             flat.append({key: place(inner) for key, inner in item.items()})
         else:
-            fields = {name: place(getattr(item, name)) for name in item.__struct_fields__}
-            flat.append((type(item), fields))
+            names = [*item.__struct_fields__, *_outside(item)]
+            flat.append((type(item), {name: place(getattr(item, name)) for name in names}))
     return flat
 
 
@@ -71,3 +71,8 @@ def unflatten(flat: list[Any], *, copy_leaves: bool = False) -> Any:
             for name, inner in item[1].items():
                 setattr(new, name, filled(inner))
     return made[0][0]
+
+
+def _outside(struct: Wire) -> list[str]:
+    """Return the attributes outside the fields that are kept; ``raw`` is that of the original."""
+    return [name for name in getattr(struct, "__dict__", ()) if name != "raw"]

@@ -4,7 +4,7 @@ Fields are in the order in which servers write them, since msgspec looks for eac
 one before.
 """
 
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from msgspec import field
 
@@ -17,6 +17,11 @@ from cometgem.types.grounding import (
 )
 from cometgem.types.wire import Wire
 
+USAGES = "usages"
+"""The attribute, outside the fields of a response, that holds the usage of each hop."""
+
+_R = TypeVar("_R", bound="GenerateContentResponse")
+
 
 class SafetyRating(Wire, kw_only=True):
     """How harmful a prompt or an answer was rated, in one `HarmCategory`.
@@ -28,6 +33,7 @@ class SafetyRating(Wire, kw_only=True):
     probability: str | None = None
     probability_score: float | None = None
     severity: str | None = None
+    """A `HarmSeverity`."""
     severity_score: float | None = None
     blocked: bool | None = None
     overwritten_threshold: str | None = None
@@ -70,6 +76,10 @@ class Candidate(Wire, kw_only=True):
     token_count: int | None = None
     avg_logprobs: float | None = None
     logprobs_result: LogprobsResult | None = None
+    continuation_token: str | None = None
+    """Opaque base64: where a long answer goes on, if it is sent with the same request."""
+    score: float | None = None
+    """Sent by Vertex-backed channels; undocumented."""
 
 
 class PromptFeedback(Wire, kw_only=True):
@@ -85,6 +95,15 @@ class ModalityTokenCount(Wire, kw_only=True):
 
     modality: str | None = None
     token_count: int | None = None
+
+
+class BillableUsage(Wire, kw_only=True):
+    """What was billed before tokens were: characters, images, and seconds of media."""
+
+    text_count: int | None = None
+    image_count: int | None = None
+    video_duration_seconds: int | float | None = None
+    audio_duration_seconds: int | float | None = None
 
 
 class UsageMetadata(Wire, kw_only=True):
@@ -104,17 +123,19 @@ class UsageMetadata(Wire, kw_only=True):
     """Counted and billed even if no thoughts are returned."""
     service_tier: str | None = None
     traffic_type: str | None = None
+    """A `TrafficType`."""
+    billable_prompt_usage: BillableUsage | None = None
 
 
 class ModelStatus(Wire, kw_only=True):
-    """The model's stage (PREVIEW, STABLE, DEPRECATED, ...) and its retirement time (RFC 3339)."""
+    """The model's `ModelStage` and its retirement time (RFC 3339)."""
 
     model_stage: str | None = None
     message: str | None = None
     retirement_time: str | None = None
 
 
-# dict=True gives `raw` a place outside the fields; msgspec requires gc=True with it.
+# dict=True gives `raw` and `usages` a place outside the fields; msgspec requires gc=True with it.
 class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     """A complete response, one chunk of a stream, or the merged chunks of a stream.
 
@@ -129,6 +150,8 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
     create_time: str | None = None
     """RFC 3339."""
     response_id: str | None = None
+    turn_token: str | None = None
+    """Opaque; undocumented."""
     model_status: ModelStatus | None = None
     error: Any = None
     """An error reported in a chunk. The client raises it instead of handing out the chunk."""
@@ -141,6 +164,25 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         """
         raw: bytes = self.__dict__.get("raw", b"")
         return raw
+
+    @property
+    def usage_metadata_per_hop(self) -> list[UsageMetadata]:
+        """The usage of each hop (request) of a long answer; `usage_metadata` is their sum.
+
+        One entry for a response of a single request, none if it has no usage. Never sent.
+        """
+        if (usages := self.__dict__.get(USAGES)) is not None:
+            return list(usages)
+        return [] if self.usage_metadata is None else [self.usage_metadata]
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, without `raw`."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _rebuild(type(self), fields, self.__dict__.get(USAGES))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _rebuild, (type(self), fields, self.__dict__.get(USAGES))
 
     @property
     def _first(self) -> Candidate | None:
@@ -207,3 +249,10 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
         if content and content.role:
             return content
         return Content(role="model", parts=content.parts if content else [])
+
+
+def _rebuild(cls: type[_R], fields: dict[str, Any], usages: list[UsageMetadata] | None) -> _R:
+    response = cls(**fields)
+    if usages is not None:
+        response.__dict__[USAGES] = usages
+    return response

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import field
 
+from cometgem.types.retrieval import AuthConfig, Retrieval
 from cometgem.types.wire import Wire
 
 
@@ -36,12 +37,19 @@ class Schema(Wire, kw_only=True):
     max_length: int | str | None = None
     pattern: str | None = None
     example: Any = None
+    additional_properties: Any = None
+    """True, False or a schema; for Vertex-backed channels, like the fields below."""
+    default: Any = None
+    ref: str | None = None
+    """A reference such as "#/defs/Node"."""
+    defs: dict[str, "Schema"] = field(default_factory=dict)
 
 
 class FunctionDeclaration(Wire, kw_only=True):
     """A function of the caller that the model may ask to call.
 
-    Set `parameters` or `parameters_json_schema`, not both; likewise for the response.
+    Set `parameters` or `parameters_json_schema`, not both; likewise for the response. `behavior`
+    is a `Behavior`.
     """
 
     name: str
@@ -61,9 +69,10 @@ class ComputerUse(Wire, kw_only=True):
     """Lets the model operate a screen through predefined functions."""
 
     environment: str
-    """ENVIRONMENT_BROWSER, ENVIRONMENT_MOBILE or ENVIRONMENT_DESKTOP."""
+    """An `Environment`."""
     excluded_predefined_functions: list[str] = field(default_factory=list)
     disabled_safety_policies: list[str] = field(default_factory=list)
+    """`SafetyPolicy` values."""
     enable_prompt_injection_detection: bool | None = None
 
 
@@ -75,10 +84,27 @@ class FileSearch(Wire, kw_only=True):
     top_k: int | None = None
 
 
+class GoogleMapsPlaces(Wire, kw_only=True):
+    """Look up places."""
+
+
+class GoogleMapsRouting(Wire, kw_only=True):
+    """Look up routes."""
+
+
+class GoogleMapsGroundingTypes(Wire, kw_only=True):
+    """What to look up; set a field to an empty struct to enable it."""
+
+    places: GoogleMapsPlaces | None = None
+    routing: GoogleMapsRouting | None = None
+
+
 class GoogleMaps(Wire, kw_only=True):
-    """Lets the model look up places."""
+    """Lets the model look up places; the last two fields are for Vertex-backed channels."""
 
     enable_widget: bool | None = None
+    auth_config: AuthConfig | None = None
+    grounding_types: GoogleMapsGroundingTypes | None = None
 
 
 class ImageSearch(Wire, kw_only=True):
@@ -108,10 +134,37 @@ class GoogleSearch(Wire, kw_only=True):
 
     search_types: SearchTypes | None = None
     time_range_filter: Interval | None = None
+    exclude_domains: list[str] = field(default_factory=list)
+    blocking_confidence: str | None = None
+    """A `PhishBlockThreshold`; for Vertex-backed channels, like the field above."""
+
+
+class EnterpriseWebSearch(Wire, kw_only=True):
+    """Lets the model search an index of the web made for regulated industries; for Vertex."""
+
+    exclude_domains: list[str] = field(default_factory=list)
+    blocking_confidence: str | None = None
+    """A `PhishBlockThreshold`."""
+
+
+class ParallelAiSearch(Wire, kw_only=True):
+    """Lets the model search with Parallel AI; for Vertex-backed channels."""
+
+    api_key: str | None = None
+    custom_configs: dict[str, Any] | None = None
+    enable_data_retention: bool | None = None
+    enable_zero_data_retention: bool | None = None
+
+
+class ExaAiSearch(Wire, kw_only=True):
+    """Lets the model search with Exa; for Vertex-backed channels."""
+
+    api_key: str | None = None
+    custom_configs: dict[str, Any] | None = None
 
 
 class DynamicRetrievalConfig(Wire, kw_only=True):
-    """When to search: MODE_DYNAMIC lets the model decide, with a threshold of 0 to 1."""
+    """When to search: a `DynamicRetrievalMode`, with a threshold of 0 to 1."""
 
     mode: str | None = None
     dynamic_threshold: float | None = None
@@ -145,7 +198,10 @@ class UrlContext(Wire, kw_only=True):
 
 
 class Tool(Wire, kw_only=True):
-    """What the model may use; an empty struct enables a tool that has no options."""
+    """What the model may use; an empty struct enables a tool that has no options.
+
+    The last four fields are for Vertex-backed channels.
+    """
 
     function_declarations: list[FunctionDeclaration] = field(default_factory=list)
     google_search: GoogleSearch | None = None
@@ -156,6 +212,10 @@ class Tool(Wire, kw_only=True):
     computer_use: ComputerUse | None = None
     file_search: FileSearch | None = None
     mcp_servers: list[McpServer] = field(default_factory=list)
+    enterprise_web_search: EnterpriseWebSearch | None = None
+    retrieval: Retrieval | None = None
+    parallel_ai_search: ParallelAiSearch | None = None
+    exa_ai_search: ExaAiSearch | None = None
 
 
 class FunctionCallingConfig(Wire, kw_only=True):
@@ -164,6 +224,8 @@ class FunctionCallingConfig(Wire, kw_only=True):
     mode: str | None = None
     allowed_function_names: list[str] = field(default_factory=list)
     """For the modes ANY and VALIDATED; empty allows all."""
+    stream_function_call_arguments: bool | None = None
+    """True streams the arguments of calls in pieces; for Vertex-backed channels."""
 
 
 class LatLng(Wire, kw_only=True):

@@ -2,24 +2,38 @@
 
 A struct has the wire's fields, in snake_case, and takes keyword arguments only. Fields that are
 not set are not sent; 0, False and "" are sent when they are set. Fields and values newer than
-this library are not errors: unknown keys are ignored, and enumerated values are plain strings.
+this library are not errors: unknown keys are ignored, except that a part keeps them, and
+enumerated values are plain strings.
 """
 
-from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-"""Write any value as JSON in UTF-8, structs in wire form."""
+from cometgem.types.unknown import MARKER, UNKNOWN, inlined
+
+__all__ = ["UNKNOWN", "Wire", "encode", "to_builtins"]
+
+_write = msgspec.json.Encoder().encode
 
 # Limits of a repr: enough to recognise a value, short enough for a log line or an assertion.
 _TEXT = 200  # characters of one string
 _ITEMS = 10  # of one list or dict
 _DEPTH = 16  # structs, lists and dicts within each other
 _TOTAL = 2000  # characters of the whole; bounds the cost, also of shared and cyclic values
+
+
+def encode(value: Any) -> bytes:
+    """Write any value as JSON in UTF-8, structs in wire form."""
+    data = _write(value)
+    return data if data.find(MARKER) < 0 else _write(inlined(value))  # find() is faster than `in`
+
+
+def to_builtins(value: Any) -> Any:
+    """Return any value as what ``json.dumps`` takes, structs in wire form."""
+    return msgspec.to_builtins(inlined(value), str_keys=True)
 
 
 # gc=False: JSON is a tree, so a decoded struct is never part of a cycle, and an untracked one
@@ -39,16 +53,17 @@ class Wire(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that are set as the API's JSON object: camelCase keys, base64 bytes.
 
-        The dict is made of types that ``json.dumps`` takes. Fields newer than the library are not
-        in it: a chunk has them in ``raw`` only.
+        The dict is made of types that ``json.dumps`` takes. Of the fields newer than the library,
+        those of parts are in it; a chunk has the others in ``raw`` only.
         """
-        fields: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
+        fields: dict[str, Any] = to_builtins(self)
         return fields
 
     def to_json(self) -> str:
         """Return the fields that are set as the API's JSON: ``to_dict`` as a string.
 
-        Fields newer than the library are not in it: a chunk has them in ``raw`` only.
+        Of the fields newer than the library, those of parts are in it; a chunk has the others in
+        ``raw`` only.
         """
         return encode(self).decode()
 

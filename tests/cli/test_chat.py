@@ -64,7 +64,6 @@ def test_a_text_that_begins_with_a_slash(server: FakeServer, talk: Talk) -> None
         (["--model", "a/b"], "'a/b' is not a valid model name"),
         (["--model", ""], "'' is not a valid model name"),
         (["--system", ""], "--system is "),
-        (["--model", "gemini-3-pro", "--thinking", "off"], "thinking 'off': it takes "),
         (["--load", "none.json"], "cannot load 'none.json': No such file or directory"),
     ],
 )
@@ -164,9 +163,9 @@ def test_a_broken_pipe(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> N
         ("/model a/b", "'a/b' is not a valid model name"),
         (
             "/thinking a lot",
-            "'a lot' is not a thinking level: give off, minimal, low, medium, high, dynamic, or",
+            "'a lot' is not a thinking level: give off, minimal, low, medium, high, xhigh,",
         ),
-        ("/thinking 99999", "thinking 99999: it takes "),
+        (f"/thinking {2**31}", f"thinking {2**31} must be 'off', "),
         ("/load .", "cannot load '.': Is a directory"),
         ("/load a\0b", r"'a\x00b' is not a valid path"),
         ("/load pipe", "cannot load 'pipe': Not a regular file"),
@@ -240,16 +239,24 @@ def test_the_model(server: FakeServer, talk: Talk) -> None:
     assert server.requests[0].model == "gemini-3-flash-preview"
 
 
-def test_a_model_without_the_chosen_thinking_is_refused(server: FakeServer, talk: Talk) -> None:
+def test_a_model_without_the_chosen_thinking_gets_the_nearest_and_warns_once(
+    server: FakeServer, talk: Talk
+) -> None:
     status, _, err = talk(
-        "/model gemini-3-pro", "/model", "Hi", argv=(*FLASH_2_5, "--thinking", "512")
+        "/model gemini-2.5-pro", "Hi", "Go on", argv=(*FLASH_2_5, "--thinking", "100")
     )
-    assert status == 1
-    error, model = err.splitlines()
-    assert error.startswith("cometgem: error: 'gemini-3-pro' ")
-    assert " thinking 512: it takes " in error
-    assert model == "model: gemini-2.5-flash"
-    assert server.requests[0].model == "gemini-2.5-flash"
+    assert status == 0
+    assert err.splitlines() == [
+        "model: gemini-2.5-pro",
+        (
+            "cometgem: warning: 'gemini-2.5-pro' does not take thinking 100: sent as 128 tokens,"
+            " the nearest it takes"
+        ),
+    ]
+    thinking = {"thinkingBudget": 128, "includeThoughts": True}
+    assert [request.body["generationConfig"] for request in server.requests] == [
+        {"thinkingConfig": thinking}
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_help(run: Run, command: list[str]) -> None:
             "cometgem generate",
             (
                 "--thinking: 'a lot' is not a thinking level: give off, minimal, low, medium, high,"
-                " dynamic, or a number of tokens"
+                " xhigh, dynamic, or a number of tokens"
             ),
         ),
         (
@@ -64,7 +64,7 @@ def test_help(run: Run, command: list[str]) -> None:
             "cometgem generate",
             (
                 "--thinking: '-2' is not a thinking level: give off, minimal, low, medium, high,"
-                " dynamic, or a number of tokens"
+                " xhigh, dynamic, or a number of tokens"
             ),
         ),
         (

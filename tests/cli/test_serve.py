@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli.speaking import SHORT, WITH_SIGINT, child, posix
@@ -52,13 +52,35 @@ def test_serve(run: Run, interrupted: list[bytes]) -> None:
     powershell = f"$env:COMETAPI_BASE_URL = '{url}'; $env:COMETAPI_KEY = 'sk-fake-key'"
     assert f"  {powershell}" in lines
     assert "  cometgem generate Hi" in lines
-    assert b"set_reminder" in interrupted[0]
+    assert b"fake server" in interrupted[0]
 
 
 def test_serve_a_recorded_body(run: Run, interrupted: list[bytes]) -> None:
     path = conformance_file(SHORT)
     assert run("serve", "--replay", str(path))[0] == 130
     assert b"Cheyenne" in interrupted[0]
+
+
+def test_serve_plays_the_api_or_a_gateway(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, object]] = []
+
+    class Recorder(FakeServer):
+        def __init__(self, **options: Any) -> None:
+            made.append(options)
+            super().__init__(**options)
+
+    monkeypatch.setattr("cometgem.cli.serve.FakeServer", Recorder)
+    monkeypatch.setattr(FakeServer, "wait", FakeServer.stop)
+    assert run("serve")[0] == run("serve", "--strict", "--gateway", "new-api")[0] == 0
+    plain, playing = made
+    assert (plain["strict"], plain["gateway"], plain["default"]) == (False, None, None)
+    assert (playing["strict"], playing["gateway"]) == (True, "new-api")
+
+
+def test_serve_with_an_unknown_gateway(run: Run) -> None:
+    status, out, err = run("serve", "--gateway", "one-api")
+    assert (status, out) == (2, "")
+    assert "--gateway: invalid choice: 'one-api'" in err
 
 
 def test_serve_until_the_server_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -354,7 +354,7 @@ async def test_two_hundred_turns(client: Client, fake_server: FakeServer, tools:
         ({"model": "a/b"}, "'a/b' is not a valid model name"),
         ({"max_rounds": 0}, "max_rounds=0 is not valid; use an integer of at least 1"),
         ({"history": 5}, "history must be a str"),
-        ({"thinking": "off"}, "'gemini-3-flash-preview' does not support thinking='off'"),
+        ({"thinking": "a lot"}, "thinking='a lot' must be 'off', 'minimal', "),
         ({"generation_config": {"topk": 1}}, "generation_config has no key 'topk'"),
     ],
 )
@@ -391,7 +391,19 @@ async def test_invalid_contents_do_not_start_a_turn(
 
 def test_thinking_that_does_not_fit_the_model_warns_when_the_chat_is_made() -> None:
     client = Client("sk-key-of-the-test")
-    config: Any = {"thinking_config": {"thinking_budget": 512}}
+    config: Any = {"thinking_config": {"thinking_level": "MINIMAL"}}
     with pytest.warns(CometGemWarning, match="does not fit 'gemini-3-pro'") as warned:
         client.chat("gemini-3-pro", generation_config=config)
     assert [warning.filename for warning in warned] == [__file__]
+
+
+async def test_thinking_that_is_replaced_warns_when_the_chat_is_made(
+    client: Client, fake_server: FakeServer
+) -> None:
+    with pytest.warns(CometGemWarning, match="does not take thinking='minimal'") as warned:
+        chat = client.chat("gemini-3.8-flash", thinking="minimal")
+    with pytest.warns(CometGemWarning, match="does not take thinking='minimal'"):
+        await chat.send("Hi")
+    assert [warning.filename for warning in warned] == [__file__]
+    (request,) = fake_server.requests
+    assert request.body["generationConfig"] == {"thinkingConfig": {"thinkingLevel": "LOW"}}

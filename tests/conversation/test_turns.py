@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -27,7 +28,9 @@ from cometgem.types import (
     GenerateContentResponse,
     Part,
     UsageMetadata,
+    VideoMetadata,
 )
+from cometgem.types.wire import encode
 
 PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AAEC"}}
 
@@ -80,15 +83,66 @@ def test_contents_that_are_not_valid_as_history() -> None:
 @pytest.mark.parametrize(
     ("contents", "key"),
     [
-        ({"text": "a", "hologram": {"data": "x"}}, "hologram"),
         ({"role": "user", "parts": [{"text": "a"}], "mood": "good"}, "mood"),
         (["a", {"inlineData": {"data": "AAEC", "mimeType": "a/b", "depth": 3}}], "depth"),
-        ([{"role": "user", "parts": [Part(text="a"), {"text": "b", "tint": 1}]}], "tint"),
+        ([{"role": "user", "parts": [{"hologram": 1, "inlineData": {"tint": 1}}]}], "tint"),
     ],
 )
 def test_unknown_keys_are_not_dropped_silently(contents: Any, key: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{key}' is not known to this version"):
         as_turns(contents)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"hologram": {"data": "x", "list": [None, 0.5, {}]}},
+        {"text": "b", "tint": 1, "unknown": {"text": "c"}},
+        {"functionCall": {"name": "f", "args": {"a_b": None}}, "tint": [1]},
+    ],
+)
+def test_newer_keys_of_a_part_are_kept(part: dict[str, Any]) -> None:
+    turns = as_turns(["a", part])
+    assert json.loads(encode(turns)) == [{"role": "user", "parts": [{"text": "a"}, part]}]
+    transcript = Transcript(model="m", history=turns)
+    text = write_transcript(transcript)
+    assert json.loads(text)["history"][0]["parts"][1] == part
+    assert read_transcript(text) == read_transcript(text.encode()) == transcript
+    assert json.loads(encode(as_instruction(["a", part])))["parts"][1] == part
+
+
+def test_a_newer_key_that_is_close_to_a_known_one_is_a_typing_error() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'functionCall'"):
+        as_turns({"functionCal": {"name": "f"}})
+
+
+def test_base64_becomes_bytes_in_every_spelling() -> None:
+    for data in ("-_8=", "-_8", "+/8=", "+/\r\n8="):
+        for picture in (
+            {"inlineData": {"mimeType": "image/png", "data": data}},
+            {"inline_data": {"mime_type": "image/png", "data": data}},
+        ):
+            (turn,) = as_turns(["a", picture])
+            assert turn.parts[1].inline_data == Blob(mime_type="image/png", data=b"\xfb\xff")
+    with pytest.raises(ConfigurationError, match="not valid as history"):
+        as_turns({"inlineData": {"mimeType": "image/png", "data": "data:image/png,+/8="}})
+
+
+def test_a_function_response_may_have_media() -> None:
+    media = [
+        {"fileData": {"fileUri": "https://example.com/a.png", "mimeType": "image/png"}},
+        {"inlineData": {"mimeType": "image/png", "data": "AAEC"}, "mediaProcessing": "STATIC"},
+    ]
+    response = {"name": "f", "response": {}, "parts": media}
+    (turn,) = as_turns({"functionResponse": response})
+    assert json.loads(encode(turn.parts)) == [{"functionResponse": response}]
+
+
+def test_a_null_in_a_list_is_nothing() -> None:
+    (turn,) = as_turns(
+        {"fileData": {"fileUri": "u"}, "videoMetadata": {"contentLayers": [None, "AUDIO"]}}
+    )
+    assert turn.parts[0].video_metadata == VideoMetadata(content_layers=["AUDIO"])
 
 
 def test_empty_values_may_be_dropped() -> None:
@@ -137,7 +191,10 @@ def test_usage_is_summed_per_count() -> None:
     other = UsageMetadata(prompt_token_count=7, cached_content_token_count=0)
     total = add_usage(add_usage(add_usage(total, one), other), None)
     assert total == UsageMetadata(
-        prompt_token_count=12, thoughts_token_count=2, cached_content_token_count=0
+        prompt_token_count=12,
+        thoughts_token_count=2,
+        cached_content_token_count=0,
+        traffic_type="ON_DEMAND",
     )
 
 

@@ -11,6 +11,7 @@ from faults.error_events import ERROR_EVENTS
 from faults.foreign import FOREIGN, INCOMPLETE
 from faults.forms import FORMS
 from faults.framing import FRAMING
+from faults.long_answers import LONG_ANSWERS
 from faults.midstream import ENDINGS, FLOODS
 from faults.statuses import STATUSES
 
@@ -45,5 +46,6 @@ SECTIONS = [
     Section("Incomplete responses", "", INCOMPLETE),
     Section("In the middle of a stream", "after k chunks", ENDINGS),
     Section("Errors in the middle of a stream", "an error follows k chunks and", ERROR_EVENTS),
+    Section("Long answers of several hops", "", LONG_ANSWERS),
     Section("Too much data", "", FLOODS),
 ]

@@ -42,7 +42,10 @@ class Opaque:
 PLACE = {
     "title": "Place",
     "type": "object",
-    "properties": {"lat": {"type": "number"}, "lon": {"type": "number", "default": 0.0}},
+    "properties": {
+        "lat": {"type": "number"},
+        "lon": {"type": "number", "description": "Default: 0.0."},
+    },
     "required": ["lat"],
 }
 TRIP = {

@@ -112,12 +112,12 @@ def test_a_declaration_combines_docstring_and_annotations() -> None:
 
     assert json.loads(encode(FunctionTool(get_weather).declaration)) == {
         "name": "get_weather",
-        "description": "Look up the weather.",
+        "description": "Look up\nthe weather.\n\nAt length.\n\nReturns:\n    A trip.",
         "parametersJsonSchema": {
             "type": "object",
             "properties": {
                 "city": {"type": "string", "description": "The city's name, in English."},
-                "unit": {**UNIT, "default": "celsius"},
+                "unit": {**UNIT, "description": 'Default: "celsius".'},
                 "days": {"anyOf": [{"type": "integer"}, NULL], "description": "How many."},
             },
             "required": ["city"],
@@ -138,6 +138,9 @@ def test_a_custom_name_and_description() -> None:
     assert repr(tool) == "<FunctionTool one>"
 
 
+CHILDREN = {"type": "array", "items": {"$ref": "#/$defs/Node"}, "description": "Default: []."}
+
+
 @pytest.mark.parametrize(
     ("annotation", "schema"),
     [
@@ -149,13 +152,16 @@ def test_a_custom_name_and_description() -> None:
         (Any, None),
         (object, None),
         (FunctionResponse, None),
+        (Opaque, None),
+        (list[Opaque], None),
+        ("Nowhere", None),
         (Node, {"title": "Node", "type": "object", "properties": {
             "name": {"type": "string"},
-            "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}, "default": []}},
+            "children": CHILDREN},
             "required": ["name"],
             "$defs": {"Node": {"title": "Node", "type": "object", "properties": {
                 "name": {"type": "string"},
-                "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}, "default": []}},
+                "children": CHILDREN},
                 "required": ["name"]}}}),
     ],
 )  # fmt: skip
@@ -215,7 +221,6 @@ def opaque(x: Opaque) -> None: ...
 def deep(x: dict[str, list[Opaque]]) -> None: ...
 def two(x: Place | Node) -> None: ...
 def unknown(x: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
-def result() -> Opaque: ...  # type: ignore[empty-body]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,6 @@ def result() -> Opaque: ...  # type: ignore[empty-body]
         (deep, "the parameter 'x' of 'deep' cannot be declared: type <class"),
         (two, "the parameter 'x' of 'two' cannot be declared: Type unions may not contain"),
         (unknown, "the parameter 'x' of 'unknown' cannot be declared: name 'Nowhere' is not"),
-        (result, "the result of 'result' cannot be declared: type <class"),
         (lambda: 1, "'<lambda>' is not a valid tool name: use FunctionTool(..., name=...)"),
         (Office(), "'' is not a valid tool name: use FunctionTool(..., name=...)"),
     ],
@@ -279,8 +283,8 @@ def test_omitted_arguments_use_the_default_of_the_function() -> None:
     tool = FunctionTool(go)
     assert tool.parse(FunctionCall(name="go")) == {}
     properties = tool.declaration.parameters_json_schema["properties"]
-    assert properties["place"]["default"] == {"lat": 1.0, "lon": 0.0}
-    assert properties["tags"]["default"] == ["a"]
+    assert properties["place"]["description"] == 'Default: {"lat": 1.0, "lon": 0.0}.'
+    assert properties["tags"]["description"] == 'Default: ["a"].'
 
 
 @pytest.mark.parametrize(
@@ -319,6 +323,9 @@ def test_all_functions_become_one_tool() -> None:
     assert wire([]) == []
 
 
+DECLARED = Tool(function_declarations=[FunctionDeclaration(name="find")])
+
+
 @pytest.mark.parametrize(
     ("tools", "sentence"),
     [
@@ -327,6 +334,12 @@ def test_all_functions_become_one_tool() -> None:
         ([find, 5], "tools[1] must be a function, a FunctionTool, a Tool or a dict, got 5"),
         ([Office], "tools[0] must be a function, a FunctionTool, a Tool or a dict, got <class"),
         ([find, FunctionTool(find)], "tools[1] is the second function named 'find'"),
+        ([find, DECLARED], "tools[1] has the second function named 'find'"),
+        ([DECLARED.to_dict(), find], "tools[1] is the second function named 'find'"),
+        (
+            [{"function_declarations": [{"name": "find"}]}, DECLARED],
+            "tools[1] has the second function named 'find'",
+        ),
         ([find, {"googleSerch": {}}], "tools[1] has no key 'googleSerch'"),
     ],
 )
@@ -359,7 +372,7 @@ unsupported.__annotations__["x"] = "1 | 'a'"
     "item",
     [
         *(min, max, print, dict.get, "".join, [].append, partial(min), partial(dict), vars),
-        *(itemgetter(1), Office, 5, None, "f", b"f", [], object(), type),
+        *(itemgetter(1), Office, 5, "f", b"f", [], object(), type),
         *(not_evaluable, unsupported, lambda x: x, lambda *x: x),
     ],
 )

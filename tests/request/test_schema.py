@@ -65,7 +65,7 @@ def test_values_of_several_types_have_no_type() -> None:
 
 
 def test_only_types_that_contain_themselves_stay_references() -> None:
-    children = {"type": "array", "items": {"$ref": "#/$defs/Node"}, "default": []}
+    children = {"type": "array", "items": {"$ref": "#/$defs/Node"}, "description": "Default: []."}
     node = {
         "title": "Node",
         "type": "object",

@@ -9,117 +9,234 @@ import pytest
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.build import build_request
-from cometgem.request.thinking import mismatch, thinking_config
+from cometgem.request.thinking import Translation, mismatch, translate
 from cometgem.types import GenerationConfig, ThinkingConfig
 
-SETTINGS = ("off", "minimal", "low", "medium", "high", "dynamic", 0, -1, 100, 600, 32768)
+SETTINGS = ["off", "minimal", "low", "medium", "high", "xhigh", "dynamic"]
+TOKENS = (0, -1, 100, 600, 32768, 99999)
 
-LEVELS: dict[Any, ThinkingConfig] = {
-    "minimal": ThinkingConfig(thinking_level="MINIMAL"),
-    "low": ThinkingConfig(thinking_level="LOW"),
-    "medium": ThinkingConfig(thinking_level="MEDIUM"),
-    "high": ThinkingConfig(thinking_level="HIGH"),
-    "dynamic": ThinkingConfig(),
-    -1: ThinkingConfig(),
+# What each setting is sent as, in the order of SETTINGS: a level, a budget, or "-" for nothing;
+# with a "*" if there is a warning.
+LEVELS = {
+    # 3 and later, as far as their levels are known
+    "gemini-3-pro-preview": "0* LOW* LOW HIGH* HIGH HIGH* -",
+    "models/gemini-3.1-pro-preview": "0* LOW* LOW MEDIUM HIGH HIGH* -",
+    "gemini-3-flash-preview": "0 MINIMAL LOW MEDIUM HIGH HIGH* -",
+    "gemini-3.1-flash-lite": "0 MINIMAL LOW MEDIUM HIGH HIGH* -",
+    "gemini-3.1-flash-image-preview": "0 MINIMAL MINIMAL* HIGH* HIGH HIGH* -",
+    "gemini-3.5-flash-lite": "0 MINIMAL LOW MEDIUM HIGH HIGH* -",
+    "gemini-3.6-flash": "0 MINIMAL LOW MEDIUM HIGH HIGH* -",
+    "gemini-3.7-flash": "0 LOW* LOW MEDIUM HIGH HIGH* -",
+    "gemini-3.8-flash": "0 LOW* LOW MEDIUM HIGH HIGH* -",
+    "Gemini-3.8-Flash": "0 LOW* LOW MEDIUM HIGH HIGH* -",
+    "[eu]gemini-3.8-flash@002": "0 LOW* LOW MEDIUM HIGH HIGH* -",
+    "gemini-4-argon": "0 LOW* LOW MEDIUM HIGH HIGH* -",
+    "gemini-4-hydrogen": "0 LOW* LOW MEDIUM HIGH XHIGH -",
+    "gemma-4-31b-it": "0 MINIMAL MINIMAL* HIGH* HIGH HIGH* -",
+    # of which nothing is known
+    "gemini-3-pro-image-preview": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-3.5-flash": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-3.9-flash": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-4.1-argon": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-10.2-ultra": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-flash-latest": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "gemini-pro-latest": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
+    "an-unknown-model": "0 MINIMAL LOW MEDIUM HIGH XHIGH -",
 }
-BUDGETS: dict[Any, int] = {
-    "off": 0,
-    "minimal": 1024,
-    "low": 1024,
-    "medium": 8192,
-    "high": 24576,
-    "dynamic": -1,
-    0: 0,
-    -1: -1,
-    100: 100,
-    600: 600,
+BUDGETS = {
+    "gemini-2.5-pro": "128* 1024 1024 8192 24576 32768 -1",
+    "models/gemini-2.5-pro-preview-06-05": "128* 1024 1024 8192 24576 32768 -1",
+    "Gemini-2.5-Flash": "0 1024 1024 8192 24576 24576* -1",
+    "gemini-2.5-flash-preview-09-2025": "0 1024 1024 8192 24576 24576* -1",
+    "gemini-2.5-flash-lite": "0 1024 1024 8192 24576 24576* -1",
+    "gemini-2.7-ultra": "0 1024 1024 8192 24576 24576* -1",
 }
-
-
-def levels(*names: str) -> dict[Any, ThinkingConfig]:
-    return {setting: LEVELS[setting] for setting in (*names, "dynamic", -1)}
-
-
-def budgets(*without: Any) -> dict[Any, ThinkingConfig]:
-    return {
-        setting: ThinkingConfig(thinking_budget=budget)
-        for setting, budget in BUDGETS.items()
-        if setting not in without
-    }
-
-
-PRO = budgets("off", 0, 100) | {32768: ThinkingConfig(thinking_budget=32768)}
-
-MODELS = {
-    "gemini-3-flash-preview": LEVELS,
-    "gemini-3.6-flash": LEVELS,
-    "gemini-3.5-flash-lite": LEVELS,
-    "gemini-3-pro-preview": levels("low", "high"),
-    "models/gemini-3.1-pro-preview": levels("low", "medium", "high"),
-    "gemini-4-pro": LEVELS,
-    "gemini-10.2-ultra": LEVELS,
-    "gemini-flash-latest": LEVELS,
-    "an-unknown-model": LEVELS,
-    "gemini-2.5-pro": PRO,
-    "models/gemini-2.5-pro-preview-06-05": PRO,
-    "Gemini-2.5-Flash": budgets(),
-    "gemini-2.5-flash-preview-09-2025": budgets(),
-    "gemini-2.5-flash-lite": budgets(100),
-    "gemini-2.0-flash": {"off": ThinkingConfig(), 0: ThinkingConfig()},
-    "gemini-1.5-pro-002": {"off": ThinkingConfig(), 0: ThinkingConfig()},
+NEITHER = {
+    "gemini-2.0-flash": "- -* -* -* -* -* -*",
+    "gemini-1.5-pro-002": "- -* -* -* -* -* -*",
 }
+# The same for TOKENS.
+NUMBERS = {
+    "gemini-2.5-pro": "128* -1 128* 600 32768 32768*",
+    "gemini-2.5-flash": "0 -1 100 600 24576* 24576*",
+    "gemini-2.5-flash-lite": "0 -1 512* 600 24576* 24576*",
+    "gemini-2.0-flash": "- -* -* -* -* -*",
+    "gemini-3-pro-preview": "0* - 100 600 32768 99999",
+    "gemini-3.5-flash": "0 - 100 600 32768 99999",
+    "gemini-3.6-flash": "0 - 100 600 32768 99999",
+    "gemini-3.8-flash": "0 - 100 600 32768 99999",
+    "gemini-4-argon": "0 - 100 600 32768 99999",
+    "an-unknown-model": "0 - 100 600 32768 99999",
+}
+TABLE = [
+    (model, setting, cell)
+    for rows, settings in (
+        ({**LEVELS, **BUDGETS, **NEITHER}, SETTINGS),
+        (NUMBERS, TOKENS),
+    )
+    for model, cells in rows.items()
+    for setting, cell in zip(settings, cells.split(), strict=True)
+]
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_a_setting_is_translated_to_the_models_parameter(model: str, setting: Any) -> None:
-    expected = MODELS[model].get(setting)
-    if expected is None:
-        with pytest.raises(
-            ConfigurationError, match=f"does not support thinking={setting!r}: it takes '"
-        ):
-            thinking_config(model, setting, thoughts=None)
-    else:
-        assert thinking_config(model, setting, thoughts=None) == expected
+def config_of(cell: str) -> ThinkingConfig:
+    if cell == "-":
+        return ThinkingConfig()
+    if cell.lstrip("-").isdecimal():
+        return ThinkingConfig(thinking_budget=int(cell))
+    return ThinkingConfig(thinking_level=cell)
+
+
+@pytest.mark.parametrize(("model", "setting", "cell"), TABLE)
+def test_a_setting_is_translated_to_the_models_parameter(
+    model: str, setting: Any, cell: str
+) -> None:
+    config, warning = translate(model, setting, thoughts=None)
+    assert config == config_of(cell.rstrip("*"))
+    if not cell.endswith("*"):
+        assert warning is None
+    else:  # names the model, what was asked for and what is sent
+        assert warning is not None
+        assert repr(model) in warning
+        assert f"thinking={setting!r}" in warning
+        sent = "not sent" if cell == "-*" else cell.rstrip("*").lower()
+        assert sent in warning
+
+
+@pytest.mark.parametrize("model", [*LEVELS, *BUDGETS, *NEITHER])
+def test_without_a_setting_nothing_is_sent(model: str) -> None:
+    assert translate(model, None, thoughts=None) == Translation(ThinkingConfig())
 
 
 @pytest.mark.parametrize(
-    ("model", "setting", "supported"),
+    ("model", "setting", "warning"),
     [
-        ("gemini-2.5-pro", "off", "'minimal' to 'high', 'dynamic', or 128 to 32768 tokens"),
-        ("gemini-2.5-flash", 99999, "'off', 'minimal' to 'high', 'dynamic', or 1 to 24576 tokens"),
-        ("gemini-3-flash", 1000, "'minimal', 'low', 'medium', 'high' or 'dynamic'"),
-        ("gemini-3-pro", "off", "'low', 'high' or 'dynamic'"),
-        ("gemini-2.0-flash", "low", "'off' only"),
+        (
+            "gemini-3.8-flash",
+            "minimal",
+            (
+                "'gemini-3.8-flash' does not take thinking='minimal': sent as 'low',"
+                " the nearest it takes"
+            ),
+        ),
+        (
+            "gemini-2.5-pro",
+            "off",
+            (
+                "'gemini-2.5-pro' does not take thinking='off': sent as 128 tokens,"
+                " the nearest it takes"
+            ),
+        ),
+        (
+            "gemini-2.5-flash",
+            99999,
+            (
+                "'gemini-2.5-flash' does not take thinking=99999: sent as 24576 tokens, the nearest"
+                " it takes"
+            ),
+        ),
+        (
+            "gemini-3-pro",
+            "off",
+            (
+                "thinking='off' is sent as thinkingBudget=0, but 'gemini-3-pro' is known to refuse"
+                " that: it takes 'low', 'high' or 'dynamic'"
+            ),
+        ),
+        (
+            "gemini-2.0-flash",
+            "low",
+            "thinking='low' is not sent: 'gemini-2.0-flash' has no parameter for thinking",
+        ),
+        (
+            "gemini-2.5-flash-nothinking",
+            "high",
+            (
+                "thinking='high' contradicts the suffix '-nothinking' of"
+                " 'gemini-2.5-flash-nothinking': a gateway may apply either"
+            ),
+        ),
     ],
 )
-def test_the_error_says_what_the_model_supports(model: str, setting: Any, supported: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        thinking_config(model, setting, thoughts=None)
-    assert (
-        str(caught.value)
-        == f"{model!r} does not support thinking={setting!r}: it takes {supported}"
-    )
+def test_the_words_of_the_warnings(model: str, setting: Any, warning: str) -> None:
+    assert translate(model, setting, thoughts=None).warning == warning
 
 
-@pytest.mark.parametrize("setting", ["max", "LOW", "", -2, True, 1.5, [], {"thinkingLevel": "LOW"}])
-def test_invalid_settings_are_refused(setting: Any) -> None:
+@pytest.mark.parametrize(
+    "setting",
+    ["max", "LOW", "", -2, 2**31, 10**30, True, 1.5, [], {"thinkingLevel": "LOW"}],
+)
+@pytest.mark.parametrize("model", ["gemini-3.8-flash", "gemini-2.5-pro", "gemini-2.0-flash", "x"])
+def test_what_is_no_setting_is_refused(model: str, setting: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^thinking=.* must be 'off', 'minimal', 'low'"):
-        thinking_config("gemini-3-flash", setting, thoughts=None)
+        translate(model, setting, thoughts=None)
+
+
+# A suffix, settings that agree with it, and settings that contradict it.
+SUFFIXES: list[tuple[str, list[Any], list[Any]]] = [
+    ("gemini-2.5-flash-thinking", ["low", "high", "dynamic", 512, -1], ["off", 0]),
+    ("gemini-2.5-flash-nothinking", ["off", 0], ["low", "high", "dynamic", 512]),
+    ("gemini-2.5-flash-thinking-1024", ["low", "minimal", 1024], ["off", "high", 1025, "dynamic"]),
+    ("gemini-2.5-flash-low", ["low", "minimal", 1024], ["off", "medium", "dynamic"]),
+    ("gemini-3.8-flash-thinking", ["low", "high", "dynamic", 512], ["off", 0]),
+    ("gemini-3.8-flash-nothinking", ["off", 0], ["low", "high", "dynamic", 512]),
+    ("gemini-3.8-flash-thinking-1024", [1024], ["off", "low", 1025]),
+    ("gemini-3.8-flash-high", ["high"], ["off", "low", "dynamic", 512]),
+    ("gemini-3-flash-preview-minimal", ["minimal"], ["off", "low", "high"]),
+    ("gemini-4-hydrogen-xhigh", ["xhigh"], ["off", "high"]),
+    ("gemini-4-hydrogen-max", ["xhigh"], ["off", "high"]),
+    ("gemini-flash-latest-medium", ["medium"], ["high"]),
+    ("an-unknown-model-low", ["low"], ["high"]),
+]
+
+
+@pytest.mark.parametrize(("model", "agreeing", "contradicting"), SUFFIXES)
+def test_the_suffix_of_a_gateway_is_understood(
+    model: str, agreeing: list[Any], contradicting: list[Any]
+) -> None:
+    name = model.removesuffix("-thinking-1024")
+    name = name.rpartition("-")[0] if name == model else name
+    for setting in (*agreeing, *contradicting):
+        config, warning = translate(model, setting, thoughts=None)
+        assert config == translate(name, setting, thoughts=None).config
+        assert ("contradicts the suffix" in (warning or "")) == (setting in contradicting), setting
+    # Nothing is added for the suffix itself: that is what the gateway does.
+    assert translate(model, None, thoughts=None) == Translation(ThinkingConfig())
+
+
+@pytest.mark.parametrize(
+    ("model", "thoughts", "warned"),
+    [
+        ("gemini-2.5-flash-nothinking", True, True),
+        ("gemini-2.5-flash-nothinking", False, False),
+        ("gemini-2.5-flash-thinking", True, False),
+        ("gemini-3.8-flash-low", True, False),
+    ],
+)
+def test_thoughts_and_the_suffix(model: str, *, thoughts: bool, warned: bool) -> None:
+    config, warning = translate(model, None, thoughts=thoughts)
+    assert config == ThinkingConfig(include_thoughts=thoughts)
+    assert (warning is not None) == warned
 
 
 def test_thoughts_set_include_thoughts() -> None:
-    assert thinking_config("gemini-3-pro", "low", thoughts=True) == ThinkingConfig(
+    assert translate("gemini-3-pro", "low", thoughts=True).config == ThinkingConfig(
         thinking_level="LOW", include_thoughts=True
     )
-    assert thinking_config("gemini-2.5-pro", None, thoughts=False) == ThinkingConfig(
+    assert translate("gemini-2.5-pro", None, thoughts=False).config == ThinkingConfig(
         include_thoughts=False
     )
-    assert thinking_config("gemini-2.0-flash", None, thoughts=False) == ThinkingConfig()
-    with pytest.raises(ConfigurationError, match="cannot be combined with thinking='off'"):
-        thinking_config("gemini-2.5-flash", "off", thoughts=True)
-    with pytest.raises(ConfigurationError, match="does not support thoughts=True"):
-        thinking_config("gemini-2.0-flash", None, thoughts=True)
+    assert translate("gemini-2.0-flash", None, thoughts=False) == Translation(ThinkingConfig())
+    for model in ("gemini-2.5-flash", "gemini-3.8-flash", "an-unknown-model"):
+        with pytest.raises(ConfigurationError, match="cannot be combined with thinking='off'"):
+            translate(model, "off", thoughts=True)
+
+
+def test_thoughts_of_a_model_that_does_not_think_are_not_asked_for() -> None:
+    assert translate("gemini-2.0-flash", None, thoughts=True) == Translation(
+        ThinkingConfig(),
+        "thoughts=True is not sent: 'gemini-2.0-flash' has no parameter for thinking",
+    )
 
 
 def sent(model: str, **options: Any) -> Any:
@@ -139,6 +256,15 @@ def test_thinking_is_added_to_the_generation_config(config: Any) -> None:
     )
     if config is not None:  # the argument is not modified
         assert config in (GenerationConfig(seed=5), {"seed": 5})
+
+
+def test_the_request_has_the_warning() -> None:
+    made, warning = sent("gemini-3.8-flash", thinking="minimal")
+    assert made == {"thinkingConfig": {"thinkingLevel": "LOW"}}
+    assert "does not take thinking='minimal': sent as 'low'" in warning
+    made, warning = sent("gemini-2.0-flash", thinking="minimal")
+    assert made is None
+    assert "thinking='minimal' is not sent" in warning
 
 
 @pytest.mark.parametrize(
@@ -166,8 +292,13 @@ def test_an_explicit_thinking_config_takes_precedence(explicit: Any) -> None:
         ("gemini-3-flash", {"thinkingLevel": "LOW"}, True),
         ("gemini-3-flash", {"thinkingLevel": "low", "includeThoughts": True}, True),
         ("gemini-3-flash", {"thinkingLevel": "EXTREME"}, False),
-        ("gemini-3-flash", {"thinkingBudget": 1024}, False),
+        ("gemini-3-flash", {"thinkingBudget": 1024}, True),  # not known to be refused
+        ("gemini-3.6-flash", {"thinkingBudget": 0}, True),
         ("gemini-3-pro", {"thinkingLevel": "MINIMAL"}, False),
+        ("gemini-3-pro", {"thinkingBudget": 0}, False),
+        ("gemini-3-pro", {"thinkingBudget": 512}, True),
+        ("gemini-4-hydrogen", {"thinkingLevel": "XHIGH"}, True),
+        ("gemini-4-argon", {"thinkingLevel": "XHIGH"}, False),
         ("gemini-2.5-flash", {"thinkingLevel": "LOW"}, False),
         ("gemini-2.5-flash", {"thinkingBudget": 0}, True),
         ("gemini-2.5-flash", {"thinkingBudget": -1}, True),
@@ -176,7 +307,13 @@ def test_an_explicit_thinking_config_takes_precedence(explicit: Any) -> None:
         ("gemini-2.0-flash", {"thinkingBudget": 0}, False),
         ("gemini-2.0-flash", {"includeThoughts": False, "thinkingBudget": None}, True),
         ("an-unknown-model", {"thinkingLevel": "LOW"}, True),
+        ("an-unknown-model", {"thinkingLevel": "EXTREME"}, True),
         ("gemini-3-flash", {"newer": 1}, True),
+        ("gemini-3.8-flash-low", {"thinkingLevel": "low"}, True),
+        ("gemini-3.8-flash-low", {"thinkingLevel": "HIGH"}, False),
+        ("gemini-3.8-flash-nothinking", {"thinkingBudget": 0}, True),
+        ("gemini-2.5-flash-thinking", {"thinkingBudget": 0}, False),
+        ("gemini-3.8-flash-low", {"includeThoughts": True}, True),
     ],
 )
 def test_mismatches_of_config_and_model(model: str, config: dict[str, Any], *, fits: bool) -> None:

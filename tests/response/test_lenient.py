@@ -5,7 +5,8 @@ import pytest
 
 from cometgem.response.codec import decode_chunk
 from cometgem.response.lenient import mend
-from cometgem.types import Blob, GenerateContentResponse
+from cometgem.types import Blob, Content, GenerateContentResponse
+from cometgem.types.unknown import UNKNOWN
 from cometgem.types.wire import encode
 
 # A value that needs repair, added so that the lenient decoder is used.
@@ -139,3 +140,12 @@ def test_unknown_keys_are_dropped_and_the_input_is_not_changed() -> None:
     before = json.dumps(document)
     assert mend(document, GenerateContentResponse) == {"candidates": [{"index": 1}]}
     assert json.dumps(document) == before
+
+
+def test_unknown_keys_of_parts_are_kept_unless_they_are_null() -> None:
+    said = {"text": "a", "hologram": {"n": "5", "null": None}, "nothing": None}
+    assert mend({"parts": [said]}, Content) == {
+        "parts": [{"text": "a", UNKNOWN: {"hologram": {"n": "5", "null": None}}}]
+    }
+    # The name of the field is not a key of the API, whatever a server sends.
+    assert tidy(part('"cometgem:unknown":5')) == json.loads(part('"cometgem:unknown":5'))

@@ -20,7 +20,8 @@ from cometgem.errors import (
 from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.codec import check_values, decode_chunk, is_within
 from cometgem.response.failure import status_failure
-from cometgem.response.merge import MAX_CANDIDATES, MAX_DEPTH, ResponseMerger
+from cometgem.response.merge import MAX_CANDIDATES, ResponseMerger
+from cometgem.response.merge_parts import MAX_DEPTH
 
 MIB = 1 << 20
 
@@ -127,6 +128,8 @@ DEEP_PARTS: dict[str, bytes] = {
     "the server's args": b'{"toolCall":{"args":%b}}',
     "the server's response": b'{"toolResponse":{"response":%b}}',
     "part metadata": b'{"text":"a","partMetadata":%b}',
+    "a kind of part newer than the library": b'{"hologram":%b}',
+    "a newer key of a call": b'{"functionCall":{"name":"f","args":{}},"tint":%b}',
 }
 
 

@@ -142,8 +142,16 @@ def test_other_parts_are_unchanged(part: JSON) -> None:
     assert parts(part, text("a"), part, part, text("b")) == [part, text("a"), part, part, text("b")]
 
 
-def test_unknown_parts_are_dropped() -> None:
-    assert parts(text("a"), {"newer": 1}, text("b")) == [text("ab")]
+def test_parts_newer_than_the_library_are_kept_in_place() -> None:
+    newer = {"hologram": {"text": None, "list": [1, 0.5, {}]}}
+    marked = text("x", depth=1)
+    said = [text("a"), newer, marked, marked, text("b")]
+    assert parts(text("a"), newer, marked, marked, text("b")) == said
+    assert parts(newer, text("", **newer), text("", thought=True)) == [newer, text("", **newer)]
+
+
+def test_a_newer_key_that_is_null_is_nothing() -> None:
+    assert parts(text("a", depth=None), {"hologram": None}, text("b")) == [text("ab")]
 
 
 def test_raw_is_not_merged() -> None:
@@ -288,3 +296,10 @@ def test_chunks_are_not_kept() -> None:
         merger.add(copy.copy(decode_chunk(RICH)))
     assert alive() == before
     assert merger.chunks == 100
+
+
+def test_a_signature_in_a_part_of_its_own_belongs_to_the_text_before_it() -> None:
+    """It stays in the part in which it came, also if that has no text or nothing else."""
+    for signed in (text("", **SIGNED), dict(SIGNED), text("", thought=True, **SIGNED)):
+        assert parts(text("a"), text("b"), signed) == [text("ab"), signed]
+        assert parts(text("a"), signed, text("b")) == [text("a"), signed, text("b")]

@@ -230,3 +230,15 @@ def test_a_call_in_pieces_keeps_its_place() -> None:
             ],
         }
     }
+
+
+def test_newer_keys_of_the_pieces_of_a_call_are_kept() -> None:
+    pieces: list[JSON] = [
+        {"functionCall": begin(), "tint": 1},
+        {"functionCall": piece(say("$.a", "x"))},
+        {"functionCall": END, "tint": 2, "depth": [None]},
+    ]
+    merged = candidate(*({"content": {"parts": [part]}} for part in pieces))
+    assert merged["content"]["parts"] == [
+        {"functionCall": {"name": "f", "args": {"a": "x"}}, "tint": 2, "depth": [None]}
+    ]

@@ -118,6 +118,11 @@ FIELDS: dict[str, tuple[list[JSON], JSON]] = {
         [{"avgLogprobs": -1.0, "tokenCount": 5}, {"avgLogprobs": -0.5, "tokenCount": 0}, {}],
         {"avgLogprobs": -0.5, "tokenCount": 0},
     ),
+    "the last score": ([{"score": -1.5}, {"score": 0.0}, {}], {"score": 0.0}),
+    "the last continuationToken": (
+        [{"continuationToken": "YQ=="}, {"continuationToken": "Yg=="}, {"continuationToken": ""}],
+        {"continuationToken": "Yg=="},
+    ),
     "the last URL context": (
         [pages("a"), pages("b"), pages(), {"urlContextMetadata": {}}, {}],
         pages("b"),
@@ -164,6 +169,18 @@ RESPONSES: dict[str, tuple[list[JSON], JSON]] = {
                 "trafficType": "ON_DEMAND",
             }
         },
+    ),
+    "the last billable usage": (
+        [
+            {"usageMetadata": {"billablePromptUsage": {"textCount": 5, "imageCount": 1}}},
+            {"usageMetadata": {"billablePromptUsage": {"textCount": 7}}},
+            {"usageMetadata": {}},
+        ],
+        {"usageMetadata": {"billablePromptUsage": {"textCount": 7}}},
+    ),
+    "the last turnToken": (
+        [{"turnToken": "v1_a"}, {"turnToken": "v1_b"}, {}],
+        {"turnToken": "v1_b"},
     ),
     "the first promptFeedback": (
         [

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
 
 from cometgem import (
@@ -13,10 +13,12 @@ from cometgem import (
     Blob,
     Candidate,
     Chat,
+    Checkpoint,
     Client,
     CometGemError,
     ConfigurationError,
     Content,
+    ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
     ConversationStream,
@@ -42,17 +44,19 @@ from cometgem import (
     Tool,
     ToolArgumentsError,
     ToolConfig,
+    ToolContext,
     ToolError,
     ToolTimeoutError,
     UnfinishedCallError,
     UnknownToolError,
     UsageMetadata,
+    strip_signatures,
     types,
 )
 from cometgem.testing import FakeServer, RecordedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     import aiohttp
@@ -261,6 +265,24 @@ def get_time(zone: str) -> str:
     raise NotImplementedError(zone)
 
 
+def get_rows(query: str, context: ToolContext) -> list[str | Blob]:
+    assert_type(context.call, FunctionCall)
+    assert_type(context.call_id, str | None)
+    assert_type(context.round, int)
+    assert_type(context.history, Sequence[Content])
+    raise NotImplementedError(query)
+
+
+def schema_tools(schema: dict[str, Any]) -> list[FunctionTool]:
+    tool = FunctionTool.from_schema("rows", "Find rows.", schema, get_rows)
+    assert_type(tool, FunctionTool)
+    assert_type(tool.function, Callable[..., object] | None)
+    assert_type(tool.context_parameter, str | None)
+    waiting = FunctionTool.from_schema("approve", None, None)
+    whole = FunctionTool.from_schema("all", None, schema, get_rows, unpack=False, timeout=5)
+    return [tool, waiting, whole, FunctionTool(get_rows), FunctionTool(None, name="ask")]
+
+
 async def tools(client: Client, call: FunctionCall) -> None:
     tool = FunctionTool(get_weather, name="weather", timeout=5)
     assert_type(tool.name, str)
@@ -277,6 +299,7 @@ async def tools(client: Client, call: FunctionCall) -> None:
         on_tool_error="report",
         confirm=lambda call: call.name != "get_time",
         thinking=1024,
+        foreign_history="skip",
         thoughts=True,
         timeouts=Timeouts(total=60),
     )
@@ -323,6 +346,10 @@ async def chat(client: Client) -> None:
     assert_type(plain.keep_partial(), None)
     plain.model = "other"
     plain.options["thinking"] = "dynamic"
+    plain.options["thinking"] = "xhigh"
+    assert_type(strip_signatures(plain.history), list[Content])
+    client.chat("m", history=strip_signatures(plain.history), foreign_history="skip")
+    client.chat("m", history=strip_signatures(["Hi", Part(text="there"), *plain.history]))
 
     options: ConversationOptions = {"max_rounds": 5, "confirm": confirm, "on_tool_error": "raise"}
     acting = client.chat("m", tools=[get_weather], history=plain.history, **options)
@@ -362,6 +389,7 @@ def response(response: GenerateContentResponse) -> None:
     assert_type(response.raw, bytes)
     assert_type(response.candidates, list[Candidate])
     assert_type(response.usage_metadata, UsageMetadata | None)
+    assert_type(response.usage_metadata_per_hop, list[UsageMetadata])
     if response.usage_metadata:
         assert_type(response.usage_metadata.total_token_count, int | None)
     if response.finish_reason == FinishReason.STOP:
@@ -370,6 +398,23 @@ def response(response: GenerateContentResponse) -> None:
         assert_type(call.args, dict[str, Any])
         assert_type(call.id, str | None)
         Part.from_function_response(call.name, {"result": 1}, call.id)
+
+
+async def long_answers(client: Client) -> None:
+    stream = client.stream_generate_content("m", "Hi", continuation="off", max_hops=3)
+    assert_type(stream.checkpoint, Checkpoint | None)
+    try:
+        await stream.get_final_response()
+    except ContinuationUnsupportedError as error:
+        assert_type(error.token, str)
+    except CometGemError as error:
+        if error.checkpoint is not None:
+            assert_type(error.checkpoint, Checkpoint)
+            assert_type(error.checkpoint.response, GenerateContentResponse)
+            again = Checkpoint.from_json(error.checkpoint.to_json())
+            assert_type(again, Checkpoint)
+            await client.generate_content("m", "Hi", continuation=again, max_hops=None)
+            client.run_tools("m", "Hi", tools=[], continuation="auto")
 
 
 def parts(path: Path) -> None:
@@ -433,6 +478,12 @@ def policies(error: CometGemError) -> None:
 async def fakes(path: Path) -> None:
     with FakeServer(port=0, default=Reply.text("Hi"), validate=False) as server:
         assert_type(server, FakeServer)
+        server.respond = lambda request: Reply.text(request.model)
+        server.respond = None
+        assert_type(server.respond_errors, list[Exception])
+        hops = Reply.hops(["a", {"text": "b"}, [{"text": "c"}]], [], checkpoints=[0], cuts=(1,))
+        assert_type(hops, Reply)
+    FakeServer(strict=True, gateway="new-api")
     async with FakeServer(models=["gemini-x"]) as server, FakeServer(models=str.isdigit):
         assert_type(server.url, str)
         assert_type(server.api_key, str)

@@ -45,6 +45,7 @@ def construct() -> None:
 
 def call(client: Client) -> None:
     client.stream_generate_content("m")  # type: ignore[call-arg]
+    client.stream_generate_content("m", "Hi", continuation="on")  # type: ignore[arg-type]
     client.stream_generate_content("m", None)  # type: ignore[arg-type]
     client.stream_generate_content("m", b"bytes")  # type: ignore[arg-type]
     client.stream_generate_content("m", [1])  # type: ignore[list-item]
@@ -100,6 +101,7 @@ async def start_conversation(client: Client) -> None:
     client.run_tools("m", "Hi", tools=[double], confirm=double)  # type: ignore[arg-type]
     client.stream_generate_content("m", "Hi", max_rounds=1)  # type: ignore[call-arg]
     client.stream_generate_content("m", "Hi", thinking="max")  # type: ignore[arg-type]
+    client.stream_generate_content("m", "Hi", foreign_history="strip")  # type: ignore[arg-type]
     async for item in client.run_tools("m", "Hi", tools=[double]):
         item.text  # type: ignore[union-attr]
     async for item in client.chat("m", tools=[double]).stream("Hi"):
