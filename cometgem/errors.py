@@ -28,7 +28,8 @@ keeps its class and fields. None of them holds the API key.
     │   ├── ToolArgumentsError       the arguments do not match its signature; not run
     │   ├── UnknownToolError         the model called a function that does not exist
     │   └── UnfinishedCallError      the stream ended in the middle of the call; not run
-    └── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    ├── TooManyRoundsError           the model keeps calling functions; rounds, turns
+    └── RunError                     a run behind a browser's response was lost, or its log is
 
     CometGemWarning                  (also UserWarning) probably not what was intended
 """
@@ -62,6 +63,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ResponseDecodeError",
+    "RunError",
     "ServerError",
     "StreamError",
     "StreamInterruptedError",
@@ -504,6 +506,10 @@ class TooManyRoundsError(CometGemError):
     def __str__(self) -> str:
         limit = "max_rounds=... sets this limit"
         return f"the model was still calling tools after {self.rounds} rounds; {limit}"
+
+
+class RunError(CometGemError):
+    """A run that browsers watch was lost, or the log that it is read from cannot be reached."""
 
 
 class CometGemWarning(UserWarning):

@@ -21,6 +21,7 @@ from cometgem.errors import (
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
+    RunError,
     ServerError,
     StreamError,
     StreamInterruptedError,
@@ -240,6 +241,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         CometGemError,
         "the model was still calling tools after 10 rounds; max_rounds=... sets this limit",
         {"message": "", "rounds": 10, "turns": []},
+    ),
+    (
+        RunError("the run was lost"),
+        CometGemError,
+        "the run was lost",
+        {"message": "the run was lost"},
     ),
 ]
 

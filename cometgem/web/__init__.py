@@ -4,23 +4,30 @@ Needs no web framework: a `Relay` is an ASGI application and an async iterator o
 """
 
 from cometgem.web.encoder import Encoder
+from cometgem.web.log import Log, MemoryLog
 from cometgem.web.named_events import EventEncoder
 from cometgem.web.native import NativeEncoder
 from cometgem.web.refusals import Refusal, refusal
 from cometgem.web.relay import Relay
 from cometgem.web.respond import aiohttp_response, django_response, quart_response, respond
+from cometgem.web.runs import Runs
 from cometgem.web.text import TextEncoder
 from cometgem.web.ui_message import UIMessageEncoder
 from cometgem.web.ui_messages import contents_from_ui_messages
+from cometgem.web.viewer import Viewer
 
 __all__ = [
     "Encoder",
     "EventEncoder",
+    "Log",
+    "MemoryLog",
     "NativeEncoder",
     "Refusal",
     "Relay",
+    "Runs",
     "TextEncoder",
     "UIMessageEncoder",
+    "Viewer",
     "aiohttp_response",
     "contents_from_ui_messages",
     "django_response",

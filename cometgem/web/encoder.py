@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cometgem.conversation.rounds import ConversationItem
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["EVENT_STREAM", "Encoder", "event", "events"]
+__all__ = ["EVENT_STREAM", "JSON_TEXT", "Encoder", "event", "events"]
 
 EVENT_STREAM: Mapping[str, str] = {
     "content-type": "text/event-stream",
@@ -25,6 +25,9 @@ EVENT_STREAM: Mapping[str, str] = {
     "x-accel-buffering": "no",  # nginx would hold the events back
 }
 """The headers of a response with server-sent events."""
+
+JSON_TEXT = r'(?P<text>[^"\\]*(?:\\.[^"\\]*)*)'
+"""A regular expression for what is between the quotes of a string in JSON."""
 
 
 class Encoder(ABC):
@@ -34,10 +37,16 @@ class Encoder(ABC):
         headers: The headers of the response, in lower case.
         tells_failures: Whether the format can say that the answer is incomplete. If not, the relay
             breaks the connection after ``fail``, since a good end would count as success.
+        numbers_events: Whether each event has an id: a whole number that grows.
+        delta: A regular expression for an event, without its empty line, that only continues a
+            text; None if there is none. The group ``text`` is the text, escaped as in a JSON
+            string; adjacent events of which the group ``kind`` is the same may be joined into one.
     """
 
     headers: ClassVar[Mapping[str, str]] = EVENT_STREAM
     tells_failures: ClassVar[bool] = True
+    numbers_events: ClassVar[bool] = False
+    delta: ClassVar[str | None] = None
 
     def start(self) -> bytes:
         """Return what comes before the first item."""
@@ -54,6 +63,10 @@ class Encoder(ABC):
     @abstractmethod
     def fail(self, message: str) -> bytes:
         """Return the end of a response that failed; ``message`` is shown to a person."""
+
+    def stop(self) -> bytes:
+        """Return the end of a response that was stopped on request."""
+        return self.fail("The answer was stopped.")
 
     def end(self, final: GenerateContentResponse) -> bytes:  # noqa: ARG002  not all need it
         """Return what comes after the last item.

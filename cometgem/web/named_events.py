@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cometgem.types.content import FunctionCall
 from cometgem.types.response import GenerateContentResponse
-from cometgem.web.encoder import Encoder, event
+from cometgem.web.encoder import JSON_TEXT, Encoder, event
 from cometgem.web.seen_sources import SeenSources
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class EventEncoder(Encoder):
     done     ``{"finishReason"}``; nothing follows
     ======== ==============================================
     """
+
+    numbers_events: ClassVar[bool] = True
+    delta: ClassVar[str | None] = (
+        rf'id: \d+\n(?P<kind>event: (?:text|thought)\ndata: \{{"text":"){JSON_TEXT}"\}}'
+    )
 
     def __init__(self) -> None:
         self._number = 0

@@ -15,12 +15,16 @@ from cometgem.errors import (
     CometGemError,
     ConfigurationError,
     RateLimitError,
+    RunError,
 )
+from cometgem.web.asgi import send_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Refusal", "refusal", "sentence"]
+    from cometgem.web.asgi import Message, Receive, Send
+
+__all__ = ["NOTHING", "Refusal", "refusal", "sentence"]
 
 
 # The first that fits.
@@ -29,13 +33,14 @@ _SENTENCES: tuple[tuple[type[CometGemError], str], ...] = (
     (APITimeoutError, "The model took too long to answer. Please try again."),
     (BadRequestError, "The model does not accept this request."),
     (ConfigurationError, "The service is not set up correctly."),
+    (RunError, "The answer was interrupted. Please try again."),
     (CometGemError, "The model is not available at the moment. Please try again."),
 )
 _UNKNOWN = "Something went wrong. Please try again."
 
 
 class Refusal(NamedTuple):
-    """A response instead of a stream.
+    """A response instead of a stream; an ASGI application.
 
     Attributes:
         status: The HTTP status.
@@ -50,10 +55,20 @@ class Refusal(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """The headers of the response."""
-        headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"}
+        headers = {"cache-control": "no-store"}
+        if self.message:
+            headers["content-type"] = "text/plain; charset=utf-8"
         if self.retry_after is not None:
             headers["retry-after"] = str(self.retry_after)
         return headers
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
+        """Send the response."""
+        await send_whole(send, self.status, self.headers, self.message.encode())
+
+
+NOTHING = Refusal(204, "")
+"""No run to watch: what the readers of every format understand."""
 
 
 def refusal(

@@ -7,7 +7,6 @@ reader to leave, and one timer for pings and for sends that take too long.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -17,12 +16,12 @@ from msgspec.structs import replace
 from cometgem.errors import ClosedError, CometGemError, ConfigurationError
 from cometgem.request.arguments import is_integer, is_number, shown
 from cometgem.web.joined import joined
-from cometgem.web.pieces import Pieces
-from cometgem.web.refusals import Refusal, refusal, sentence
+from cometgem.web.refusals import refusal, sentence
 from cometgem.web.sender import Sender
+from cometgem.web.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from cometgem.conversation.rounds import ConversationItem
     from cometgem.types.response import GenerateContentResponse, UsageMetadata
@@ -32,10 +31,6 @@ __all__ = ["Relay", "Say", "Stream"]
 
 Say: TypeAlias = "Callable[[BaseException], str | None]"
 """Returns the sentence that the reader gets about an error, or None for the usual one."""
-
-Message: TypeAlias = "MutableMapping[str, Any]"
-Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
-Send: TypeAlias = "Callable[[Message], Awaitable[None]]"
 
 _log = logging.getLogger("cometgem.web")
 
@@ -61,11 +56,13 @@ class Stream(Protocol):
         ...
 
 
-class Relay:
+class Relay(Served):
     """Passes a stream on to one reader: an ASGI application, and an async iterator of bytes.
 
-    The status is decided by the first chunk: an error before it is answered with a status of its
-    own and one sentence. Later errors are told in the encoder's format.
+    The first chunk decides about the status: an error before it is answered with a status of its
+    own and one sentence. If nothing has come after ``ping`` seconds, as when a model thinks for
+    long, the response starts with a sign of life. Later errors are told in the encoder's format.
+    A relay that was closed, or whose client was, breaks the connection.
 
     Args:
         stream: A ``GenerateContentStream`` or a ``ConversationStream``; closed in the end.
@@ -79,6 +76,10 @@ class Relay:
             nothing of the error's own text.
 
     Attributes:
+        encoder: As given.
+        ping: In seconds; infinite if None was given.
+        send_timeout: In seconds; infinite if None was given.
+        buffer: In bytes.
         refusal: The response to an error that came before the first chunk, or None.
 
     Raises:
@@ -105,97 +106,69 @@ class Relay:
             raise ConfigurationError(
                 f"buffer={shown(buffer)} is not valid; use an integer of at least 1 byte"
             )
-        self.refusal: Refusal | None = None
+        super().__init__()
         self._stream = stream
-        self._encoder = encoder
-        self._ping = math.inf if ping is None else float(ping)
-        self._send_timeout = math.inf if send_timeout is None else float(send_timeout)
-        self._buffer = buffer
+        self.encoder: Encoder = encoder
+        self.ping: float = math.inf if ping is None else float(ping)
+        self.send_timeout: float = math.inf if send_timeout is None else float(send_timeout)
+        self.buffer: int = buffer
         self._say = say
         self._first: ConversationItem | None = None
         self._opened = False
         self._served = False
 
-    def __aiter__(self) -> Pieces:
-        """Return the pieces of the body, for frameworks that take an async iterator.
-
-        Await ``open`` first, so that an error still gets a status.
-        """
-        return Pieces(self.send_to, self.aclose)
-
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the response, in lower case."""
-        return self._encoder.headers
+        return self.encoder.headers
 
     async def open(self) -> None:
         """Wait for the first chunk; does nothing if it has come.
+
+        Nothing is sent meanwhile, and a reader who leaves is not noticed. Serving the relay opens
+        it as well, without these limits.
 
         Raises:
             CometGemError: The model did not answer; ``refusal`` says how to tell the reader.
         """
         if self._opened:
             return
-        self._opened = True
         try:
             self._first = await self._stream.__anext__()
         except StopAsyncIteration:
-            return
+            pass
         except Exception as error:
-            self.refusal = refusal(error, self._say)
-            _log.warning("a request was refused with status %d: %s", self.refusal.status, error)
+            if self.refusal is None:
+                self.refusal = refusal(error, self._say)
+                status = self.refusal.status
+                _log.warning("a request was refused with status %d: %s", status, error)
             raise
+        self._opened = True
 
     async def aclose(self) -> None:
-        """Close the stream."""
+        """Close the stream; a response that is being sent is broken off. Safe in any task."""
         await self._stream.aclose()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
-        """Serve the response as an ASGI application; ends as soon as the reader has left."""
-        limit = asyncio.timeout(None)
-        leaving: asyncio.Task[None] | None = None
-        try:
-            async with limit:
-                leaving = asyncio.create_task(_wait_until_gone(receive, limit))
-                try:
-                    await self._serve(send)
-                finally:
-                    leaving.cancel()
-        except (TimeoutError, OSError):
-            # The reader has left. Any other timeout is the stream's, and a CometGemError.
-            _log.debug("the reader left")
-        finally:
-            await self._stream.aclose()
-
-    async def _serve(self, send: Send) -> None:
-        try:
-            await self.open()
-        except CometGemError:
-            if self.refusal is None:
-                raise
-            await _send_refusal(send, self.refusal)
-            return
-        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-        async def send_piece(data: bytes) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-
-        await self.send_to(send_piece)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def send_to(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def send_to(
+        self, send: Callable[[bytes], Awaitable[None]], *, pings: bool = True
+    ) -> None:
         """Send the body in pieces, each after the one before was taken.
 
         Args:
             send: Sends a piece.
+            pings: Whether signs of life are sent. A run has none: each of its viewers has its own.
 
         Raises:
             TimeoutError: The reader did not take a piece in time.
-            CometGemError: The stream failed, and the format cannot say so.
+            CometGemError: Nothing has been sent, and ``refusal`` is what to send instead; or the
+                stream failed, and the format cannot say so.
+            RuntimeError: The relay has been served before.
         """
-        await self.open()
-        sender = Sender(send, self._encoder.ping(), self._ping, self._send_timeout)
+        if self._served:
+            raise RuntimeError("a relay serves one response; make another for the next reader")
+        self._served = True
+        ping = self.encoder.ping() if pings else b""
+        sender = Sender(send, ping, self.ping, self.send_timeout)
         try:
             async with sender.limit:
                 await self._send_all(sender)
@@ -203,16 +176,19 @@ class Relay:
             await sender.aclose()
 
     async def _send_all(self, sender: Sender) -> None:
-        encoder = self._encoder
-        data = encoder.start()
+        encoder = self.encoder
+        begun = False
         try:
+            await self.open()
+            begun = True
+            data = encoder.start()
             if self._first is not None:
                 data += encoder.item(self._first)
+                self._first = None  # a picture may have megabytes
                 await sender.send(data)
+                data = b""
                 while True:
-                    item = await self._stream.__anext__()
-                    if data := self._encode_joined(item) if sender.lags else self._encode(item):
-                        await sender.send(data)
+                    await self._send_next(sender)
         except StopAsyncIteration:
             pass
         except ClosedError:
@@ -220,34 +196,43 @@ class Relay:
             # connection, but takes a good end for the end.
             raise
         except CometGemError as error:
-            _log.warning("a stream failed after it had begun: %s", error)
-            await sender.send(encoder.fail(sentence(error, self._say)))
+            if not begun and not sender.begun:
+                raise
+            _log.warning("a stream failed after its response had begun: %s", error)
+            data = b"" if begun else encoder.start()
+            if data := data + encoder.fail(sentence(error, self._say)):
+                await sender.send(data)
             if not encoder.tells_failures:
                 raise
             return
-        end = encoder.end(_final(self._stream))
-        await sender.send(end if self._first is not None else data + end)
+        if data := data + encoder.end(_final(self._stream)):
+            await sender.send(data)
+
+    async def _send_next(self, sender: Sender) -> None:
+        item = await self._stream.__anext__()
+        if data := self._encode_joined(item) if sender.lags else self._encode(item):
+            await sender.send(data)
 
     def _encode(self, item: ConversationItem) -> bytes:
         """Return an item and those at hand, up to about the size of the buffer."""
-        encode = self._encoder.item
+        encode = self.encoder.item
         data = encode(item)
-        if len(data) >= self._buffer or (more := self._take()) is None:
+        if len(data) >= self.buffer or (more := self._take()) is None:
             return data
         pieces, size = [data], len(data)
         while more is not None:
             pieces.append(data := encode(more))
             size += len(data)
-            more = self._take() if size < self._buffer else None
+            more = self._take() if size < self.buffer else None
         return b"".join(pieces)
 
     def _encode_joined(self, item: ConversationItem) -> bytes:
         """Return an item and those at hand, with their text joined, for a reader who lags."""
         items, size = [item], 0
-        while size < self._buffer and (more := self._take()) is not None:
+        while size < self.buffer and (more := self._take()) is not None:
             items.append(more)
             size += len(getattr(more, "raw", b""))
-        return b"".join(map(self._encoder.item, joined(items)))
+        return b"".join(map(self.encoder.item, joined(items)))
 
     def _take(self) -> ConversationItem | None:
         """Return an item that is at hand; an error is left for the next read, which raises it."""
@@ -256,18 +241,6 @@ class Relay:
         except CometGemError:
             return None
         return item
-
-
-async def _wait_until_gone(receive: Receive, limit: asyncio.Timeout) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    limit.reschedule(asyncio.get_running_loop().time())
-
-
-async def _send_refusal(send: Send, found: Refusal) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in found.headers.items()]
-    await send({"type": "http.response.start", "status": found.status, "headers": headers})
-    await send({"type": "http.response.body", "body": found.message.encode(), "more_body": False})
 
 
 def _final(stream: Stream) -> GenerateContentResponse:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cometgem.errors import CometGemError
+from cometgem.web.expiry import expire
+from cometgem.web.refusals import NOTHING, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp import web
 
-    from cometgem.web.relay import Message, Receive, Relay, Send
+    from cometgem.web.asgi import Message, Receive, Send
+    from cometgem.web.pieces import Pieces
+    from cometgem.web.served import Served
 
 __all__ = ["aiohttp_response", "django_response", "quart_response", "respond"]
 
@@ -23,72 +26,104 @@ __all__ = ["aiohttp_response", "django_response", "quart_response", "respond"]
 _LOOK_EVERY = 0.05
 
 
-async def respond(relay: Relay) -> Any:
-    """Return the relay as a response for Starlette, FastAPI and Litestar.
+async def respond(relay: Served | Refusal | None) -> Any:
+    """Return a relay, or a refusal, as a response for Starlette, FastAPI and Litestar.
 
-    The request to the model is sent when the response is served, and decides about the status.
+    The request to the model is sent when the response is served, and decides about the status. All
+    functions of this module also take a viewer of a run, and None for 204, No Content.
 
     Returns:
         An instance of Starlette's ``Response`` if Starlette is loaded, since FastAPI takes nothing
         else, and otherwise the relay, which is an ASGI application.
     """
-    return _starlette_class()(relay) if "starlette.responses" in sys.modules else relay
+    app = relay or NOTHING
+    return _starlette_class()(app) if "starlette.responses" in sys.modules else app
 
 
-async def aiohttp_response(request: web.BaseRequest, relay: Relay) -> web.StreamResponse:
-    """Serve the relay with aiohttp.web and return its response.
+async def aiohttp_response(
+    request: web.BaseRequest, relay: Served | Refusal | None
+) -> web.StreamResponse:
+    """Serve a relay, or a refusal, with aiohttp.web and return its response.
 
     Notices a reader who leaves also if the handler is not cancelled, which is the default.
     """
     from aiohttp import web  # noqa: PLC0415  only for aiohttp.web
 
+    relay = relay or NOTHING
+    if isinstance(relay, Refusal):
+        return web.Response(status=relay.status, body=relay.message.encode(), headers=relay.headers)
+    response = web.StreamResponse(headers=relay.headers)
+
+    async def send(data: bytes) -> None:
+        if not response.prepared:
+            await response.prepare(request)
+        await response.write(data)
+
     leaving = _Leaving(request)
     try:
         async with leaving.limit:
             try:
-                await relay.open()
+                await relay.send_to(send)
             except CometGemError:
-                if (found := relay.refusal) is None:
+                if relay.refusal is None or response.prepared:
                     raise
-                text = found.message
-                headers = {k: v for k, v in found.headers.items() if k != "content-type"}
-                return web.Response(status=found.status, text=text, headers=headers)
-            response = web.StreamResponse(headers=relay.headers)
-            await response.prepare(request)
-            await relay.send_to(response.write)
+                return await aiohttp_response(request, relay.refusal)
             await response.write_eof()
-            return response
     except (TimeoutError, OSError) as error:
+        _abort(request)
         if isinstance(error, CometGemError):
             raise
-        return web.Response()  # nobody is there to get it
+    except CometGemError:
+        _abort(request)
+        raise
     finally:
         leaving.stop()
         await relay.aclose()
+    return response
 
 
-async def django_response(relay: Relay) -> Any:
-    """Return the relay as a response for an asynchronous view of Django, under ASGI."""
+async def django_response(relay: Served | Refusal | None) -> Any:
+    """Return a relay, or a refusal, as a response for an async view of Django, under ASGI."""
     from django.http import HttpResponse, StreamingHttpResponse  # noqa: PLC0415  only for Django
 
-    with contextlib.suppress(CometGemError):
-        await relay.open()
-    if (found := relay.refusal) is not None:
-        return HttpResponse(found.message, status=found.status, headers=found.headers)
-    return StreamingHttpResponse(aiter(relay), headers=relay.headers)
+    relay = relay or NOTHING
+    pieces = await _opened(relay)
+    if isinstance(pieces, Refusal):
+        return HttpResponse(pieces.message, status=pieces.status, headers=pieces.headers)
+    return StreamingHttpResponse(pieces, headers=relay.headers)
 
 
-async def quart_response(relay: Relay) -> Any:
-    """Return the relay as a response for Quart, without its limit of 60 seconds."""
+async def quart_response(relay: Served | Refusal | None) -> Any:
+    """Return a relay, or a refusal, as a response for Quart, without its limit of 60 seconds."""
     from quart import Response  # noqa: PLC0415  only for Quart
 
-    with contextlib.suppress(CometGemError):
-        await relay.open()
-    if (found := relay.refusal) is not None:
-        return Response(found.message, status=found.status, headers=found.headers)
-    response = Response(aiter(relay), headers=dict(relay.headers))
+    relay = relay or NOTHING
+    pieces = await _opened(relay)
+    if isinstance(pieces, Refusal):
+        return Response(pieces.message, status=pieces.status, headers=pieces.headers)
+    response = Response(pieces, headers=dict(relay.headers))
     response.timeout = None
     return response
+
+
+async def _opened(relay: Served | Refusal) -> Pieces | Refusal:
+    """Wait until the status is decided."""
+    if isinstance(relay, Refusal):
+        return relay
+    pieces = aiter(relay)
+    try:
+        await pieces.open()
+    except CometGemError:
+        if relay.refusal is None:
+            raise
+        return relay.refusal
+    return pieces
+
+
+def _abort(request: web.BaseRequest) -> None:
+    """Break the connection: what waits to be sent would keep it open, and an end would be good."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 class _Leaving:
@@ -107,17 +142,17 @@ class _Leaving:
     def _look(self) -> None:
         transport = self._request.transport
         if transport is None or transport.is_closing():
-            self.limit.reschedule(self._loop.time())
+            expire(self.limit)
         else:
             self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
 
 
 @cache
-def _starlette_class() -> Callable[[Relay], Any]:
+def _starlette_class() -> Callable[[Served | Refusal], Any]:
     from starlette.responses import Response  # noqa: PLC0415  only for Starlette
 
     class RelayResponse(Response):
-        def __init__(self, relay: Relay) -> None:
+        def __init__(self, relay: Served | Refusal) -> None:
             super().__init__()
             del self.headers["content-length"]
             self._relay = relay

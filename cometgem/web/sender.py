@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from cometgem.web.expiry import expire
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 __all__ = ["Sender"]
 
 # Seconds. A send that takes longer than this has waited for the reader, who is then lagging.
 _LAG = 0.05
+
+# Seconds after that in which the reader still lags: what waits in the sockets comes all at once.
+_CATCHING_UP = 1.0
 
 # The longest and the shortest time between two looks at what is being sent, in seconds.
 _LOOKS = (1.0, 0.01)
@@ -29,7 +34,8 @@ class Sender:
 
     Attributes:
         limit: A context that raises TimeoutError when a send takes too long.
-        lags: Whether the reader was slow to take the last piece.
+        lags: Whether the reader has been slow to take a piece just now.
+        begun: Whether anything has been sent, or is about to be.
     """
 
     def __init__(
@@ -41,6 +47,8 @@ class Sender:
     ) -> None:
         self.limit: asyncio.Timeout = asyncio.timeout(None)
         self.lags: bool = False
+        self.begun: bool = False
+        self._lagged_at = -math.inf
         self._send = send
         self._ping = ping
         self._ping_every = ping_every if ping else math.inf
@@ -53,12 +61,10 @@ class Sender:
         self._look_every = max(least, min(most, self._ping_every / 10, send_timeout / 10))
         self._timer = self._loop.call_later(self._look_every, self._look)
 
-    async def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Send a piece, after a ping that is being sent."""
-        if self._pinging is not None:
-            await self._pinging
-            self._pinging = None
-        await self._send_now(data)
+        self.begun = True
+        return self._send_now(data) if self._pinging is None else self._send_after_ping(data)
 
     async def aclose(self) -> None:
         """Stop the timer, and a ping that is being sent."""
@@ -67,6 +73,12 @@ class Sender:
             self._pinging.cancel()
             await asyncio.wait([self._pinging])
 
+    async def _send_after_ping(self, data: bytes) -> None:
+        if self._pinging is not None:
+            await self._pinging
+            self._pinging = None
+        await self._send_now(data)
+
     async def _send_now(self, data: bytes) -> None:
         self._since = start = self._loop.time()
         try:
@@ -74,20 +86,27 @@ class Sender:
         finally:
             self._since = None
             self._sent_at = now = self._loop.time()
-        self.lags = now - start > _LAG
+        if now - start > _LAG:
+            self.lags = True
+            self._lagged_at = now
+        elif self.lags:
+            self.lags = now - self._lagged_at < _CATCHING_UP
 
     def _look(self) -> None:
         now = self._loop.time()
         self._timer = self._loop.call_later(self._look_every, self._look)
         if self._since is not None:
             if now - self._since >= self._send_timeout:
-                self.limit.reschedule(now)
-                self._timer.cancel()
-        elif now - self._sent_at >= self._ping_every:
-            self._pinging = asyncio.create_task(self._send_ping())
+                expire(self.limit)
+        elif now - self._sent_at >= self._ping_every and not self._is_pinging():
+            self.begun = True
+            self._pinging = self._loop.create_task(self._send_ping())
+
+    def _is_pinging(self) -> bool:
+        return self._pinging is not None and not self._pinging.done()
 
     async def _send_ping(self) -> None:
         try:
             await self._send_now(self._ping)
         except Exception:  # noqa: BLE001  the reader has left
-            self.limit.reschedule(self._loop.time())
+            expire(self.limit)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from cometgem.errors import ConfigurationError
 from cometgem.types.content import FunctionCall
 from cometgem.types.response import GenerateContentResponse
-from cometgem.web.encoder import EVENT_STREAM, Encoder, event, events
+from cometgem.web.encoder import EVENT_STREAM, JSON_TEXT, Encoder, event, events
 from cometgem.web.seen_sources import SeenSources
 from cometgem.web.ui_citations import citations
 from cometgem.web.ui_tools import UITools
@@ -67,6 +67,10 @@ class UIMessageEncoder(Encoder):
         **EVENT_STREAM,
         "x-vercel-ai-ui-message-stream": "v1",
     }
+    delta: ClassVar[str | None] = (
+        r'(?P<kind>data: \{"type":"(?:text|reasoning)-delta","id":"\d+","delta":")'
+        rf'{JSON_TEXT}"\}}'
+    )
 
     def __init__(
         self,
@@ -108,6 +112,10 @@ class UIMessageEncoder(Encoder):
     def fail(self, message: str) -> bytes:
         """Return the end of open blocks, an ``error`` event and the end of the stream."""
         return self._close() + event({"type": "error", "errorText": message}) + _DONE
+
+    def stop(self) -> bytes:
+        """Return the end of open blocks, an ``abort`` event and the end of the stream."""
+        return self._close() + event({"type": "abort"}) + _DONE
 
     def end(self, final: GenerateContentResponse) -> bytes:
         """Return the end of open blocks and steps, a ``finish`` event and the end of the stream."""
