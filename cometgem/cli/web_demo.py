@@ -67,9 +67,7 @@ def run_web_demo(terminal: Terminal, model: str, port: int, replay: str | None) 
 
     serve = runpy.run_path(str(folder / "backend.py"))["serve"]
     try:
-        asyncio.run(
-            serve(port, started, model=model, respond=None if reply is None else respond)
-        )
+        asyncio.run(serve(port, started, model=model, respond=None if reply is None else respond))
     except OSError as error:
         raise UsageError(error.strerror or str(error)) from error
     return 0

@@ -12,26 +12,31 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 
-from cometgem import Client, ConfigurationError
+from cometgem import Client, ConfigurationError, RunError
 from cometgem.testing import FakeServer, RecordedRequest, Reply
 from cometgem.web import (
     Relay,
     Runs,
     UIMessageEncoder,
+    Viewer,
     aiohttp_response,
     contents_from_ui_messages,
+    refusal,
 )
 
 MODEL = "gemini-3.8-flash"
 HOST = "127.0.0.1"
+PACE = 0.05  # seconds between the pieces of an answer of the test server
 LARGEST = 20_000_000  # bytes of a request: a conversation with its pictures
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CLIENT = web.AppKey("CLIENT", Client)
 MODEL_NAME = web.AppKey("MODEL_NAME", str)
@@ -55,14 +60,21 @@ async def chat(request: web.Request) -> web.StreamResponse:
     try:
         body = json.loads(await request.read())
         chat_id, messages = body["id"], body["messages"]
+    except (ValueError, LookupError, TypeError):
+        return web.Response(status=400, text="The request is not valid.")
+    try:
         contents = contents_from_ui_messages(messages, tools=["local_time"])
-    except (ValueError, LookupError, TypeError, ConfigurationError):
-        return web.Response(status=400, text="This request is not valid.")
-    stream = request.app[CLIENT].run_tools(
-        request.app[MODEL_NAME], contents, tools=[local_time], on_tool_error="report", thoughts=True
-    )
-    viewer = await request.app[RUNS].start(chat_id, Relay(stream, UIMessageEncoder()))
-    return await aiohttp_response(request, viewer)
+        stream = request.app[CLIENT].run_tools(
+            request.app[MODEL_NAME],
+            contents,
+            tools=[local_time],
+            on_tool_error="report",
+            thoughts=True,
+        )
+        viewer = await request.app[RUNS].start(chat_id, Relay(stream, UIMessageEncoder()))
+    except ConfigurationError as error:
+        return await aiohttp_response(request, refusal(error))
+    return await show(request, viewer)
 
 
 async def resume(request: web.Request) -> web.StreamResponse:
@@ -71,7 +83,16 @@ async def resume(request: web.Request) -> web.StreamResponse:
     # useChat the backend keeps it, and shows only answers that are not in it yet: `ended=False`.
     ended = "ended" in request.query
     viewer = await request.app[RUNS].resume(request.match_info["id"], ended=ended)
-    return await aiohttp_response(request, viewer)
+    return await show(request, viewer)
+
+
+async def show(request: web.Request, viewer: Viewer | None) -> web.StreamResponse:
+    """Show an answer to one browser."""
+    try:
+        return await aiohttp_response(request, viewer)
+    except RunError:
+        # This process ends. The connection was broken, so the page will ask again.
+        return web.Response()
 
 
 async def stop(request: web.Request) -> web.Response:
@@ -81,17 +102,15 @@ async def stop(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def only_this_page(
-    request: web.Request, handler: Callable[[web.Request], AsyncIterator[web.StreamResponse]]
-) -> web.StreamResponse:
+async def only_this_page(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what other web sites send through the browser: they would spend the key's money."""
-    origin = request.headers.get("origin")
-    if request.url.host not in (HOST, "localhost") or origin not in (None, f"http://{request.host}"):
+    own = f"http://{request.host}"
+    if request.url.host not in (HOST, "localhost") or request.headers.get("origin", own) != own:
         return web.Response(status=403, text="This request comes from another site.")
     return await handler(request)
 
 
-def page_handler(page: bytes) -> Callable[[web.Request], AsyncIterator[web.Response]]:
+def page_handler(page: bytes) -> Handler:
     """Return a handler that serves the page, which may run and load nothing but what is in it."""
     style, script = (
         base64.b64encode(hashlib.sha256(found).digest()).decode()
@@ -105,7 +124,7 @@ def page_handler(page: bytes) -> Callable[[web.Request], AsyncIterator[web.Respo
     )
     headers = {"content-security-policy": policy, "cache-control": "no-cache"}
 
-    async def serve_page(_: web.Request) -> web.Response:
+    async def serve_page(_: web.Request) -> web.StreamResponse:
         return web.Response(body=page, content_type="text/html", charset="utf-8", headers=headers)
 
     return serve_page
@@ -232,7 +251,7 @@ def said(text: str, *, thought: bool = False) -> Reply:
     """Return text in pieces of a few words, at the pace of a model."""
     pieces = re.findall(r"(?:\S+\s*){1,3}", text)
     marks = {"thought": True} if thought else {}
-    return Reply.chunks(*({"text": piece, **marks} for piece in pieces), delay=0.05)
+    return Reply.chunks(*({"text": piece, **marks} for piece in pieces), delay=PACE)
 
 
 def main() -> int:
