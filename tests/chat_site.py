@@ -56,6 +56,14 @@ class Site:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def cut(self) -> None:
+        """Break all connections of browsers, as a lost network does."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        for connection in self._runner.server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+
     async def restart(self) -> None:
         """Stop, and start another backend that knows nothing of the first."""
         await self.stop()

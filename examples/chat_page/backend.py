@@ -71,7 +71,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
             on_tool_error="report",
             thoughts=True,
         )
-        viewer = await request.app[RUNS].start(chat_id, Relay(stream, UIMessageEncoder()))
+        encoder = UIMessageEncoder(message_id=f"answer-{messages[-1].get('id')}")
+        viewer = await request.app[RUNS].start(chat_id, Relay(stream, encoder))
     except ConfigurationError as error:
         return await aiohttp_response(request, refusal(error))
     return await show(request, viewer)

@@ -1,12 +1,15 @@
 // The smallest page with useChat, for version 6 and 7 of the npm package `ai`. It keeps the
 // conversation in the browser, where a real application would have it in its database.
-import { useChat } from "@ai-sdk/react";
+import { Chat, useChat } from "@ai-sdk/react";
 import { DefaultChatTransport } from "ai";
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 
 const id = location.hash.slice(1);
-const asked = JSON.parse(localStorage.getItem(id) ?? "[]");
+const transport = new DefaultChatTransport({ api: "/api/chat" });
+// The transport that useChat of version 6 makes by itself forgets that a resumed stream is a replay,
+// and what was there before a lost connection would be there twice.
+const chat = new Chat({ id, transport, messages: JSON.parse(localStorage.getItem(id) ?? "[]") });
 
 function Part({ part }) {
   if (part.type === "text") return <span className="text">{part.text}</span>;
@@ -18,18 +21,17 @@ function Part({ part }) {
 
 function Page() {
   const [text, setText] = useState("");
-  const { messages, sendMessage, status, stop, error, resumeStream } = useChat({
-    id, messages: asked, resume: true, transport: new DefaultChatTransport({ api: "/api/chat" }),
-  });
+  const { messages, sendMessage, status, stop, error, resumeStream } = useChat({ chat, resume: true });
   useEffect(() => {
     const online = () => resumeStream();
     addEventListener("online", online);
     return () => removeEventListener("online", online);
   }, []);
   useEffect(() => {
-    // The backend replays an answer that is running, so only what has ended is kept.
-    if (status === "submitted" && messages.length) localStorage.setItem(id, JSON.stringify(messages));
-    if (status === "ready" && messages.length > asked.length) localStorage.setItem(id, JSON.stringify(messages));
+    // The backend replays an answer that is running, so only one that has ended is kept.
+    const question = messages.findLastIndex((one) => one.role === "user");
+    const kept = status === "ready" ? messages : messages.slice(0, question + 1);
+    localStorage.setItem(id, JSON.stringify(kept));
   }, [status, messages]);
   const stopAll = () => { stop(); fetch(`/api/chat/${id}/stop`, { method: "POST" }); };
   return (
