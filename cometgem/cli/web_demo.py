@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import runpy
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,15 +62,12 @@ def run_web_demo(terminal: Terminal, model: str, port: int, replay: str | None) 
             answering = f"A local test server replays {Path(replay).name}."
         else:
             answering = "COMETAPI_KEY is not set: a local test server answers in place of a model."
-        terminal.answer(_SERVING.format(url=url, answering=answering, folder=_shown(folder)))
+        terminal.answer(_SERVING.format(url=url, answering=answering, folder=folder))
 
     serve = runpy.run_path(str(folder / "backend.py"))["serve"]
     try:
         asyncio.run(serve(port, started, model=model, respond=None if reply is None else respond))
     except OSError as error:
-        raise UsageError(error.strerror or str(error)) from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(f"cannot listen on 127.0.0.1:{port}: {reason}") from error
     return 0
-
-
-def _shown(folder: Path) -> str:
-    return str(folder) if os.name == "nt" else shlex.quote(str(folder))

@@ -391,7 +391,9 @@ async def test_narrow_screen(site: Site, windows: Windows) -> None:
     await ask(page, "x" * 200)
     await expect(status(page)).to_have_text("The answer is complete.")
     assert await page.evaluate("document.documentElement.scrollWidth") == 320
-    inside = "() => { const { left, right } = $('send').getBoundingClientRect(); return [left, right]; }"
+    inside = (
+        "() => { const { left, right } = $('send').getBoundingClientRect(); return [left, right]; }"
+    )
     left, right = await page.evaluate(inside)
     assert 0 < left < right < 320
 

@@ -49,7 +49,9 @@ async def site(request: pytest.FixtureRequest, fake_server: FakeServer) -> Async
     script = (Path(BUNDLES) / f"{request.param}.js").read_text("utf-8")
 
     async def page(_: web.Request) -> web.Response:
-        return web.Response(text=f"{HTML}<script src=use_chat.js></script>", content_type="text/html")
+        return web.Response(
+            text=f"{HTML}<script src=use_chat.js></script>", content_type="text/html"
+        )
 
     async def bundle(_: web.Request) -> web.Response:
         return web.Response(text=script, content_type="text/javascript", charset="utf-8")
@@ -86,7 +88,9 @@ async def test_text_grows(site: Site, windows: Windows) -> None:
     await expect(status(page)).to_have_text("ready")
     await ask(page, "More")
     await expect(text(page)).to_have_text("Bye")
-    turns = [(one["role"], one["parts"][0]["text"]) for one in site.api.requests[1].body["contents"]]
+    turns = [
+        (one["role"], one["parts"][0]["text"]) for one in site.api.requests[1].body["contents"]
+    ]
     assert turns == [("user", "Hi"), ("model", "Hello"), ("user", "More")]
 
 
