@@ -121,6 +121,16 @@ async def test_stop(site: Site, windows: Windows, way: str) -> None:
     await expect(answer(page).locator(".end")).to_contain_text("Stopped")
 
 
+async def test_stop_before_the_backend_has_answered(site: Site, windows: Windows) -> None:
+    site.api.add(Reply.silence())
+    page = await windows.open(site.url)
+    await ask(page)
+    await page.keyboard.press("Escape")
+    await expect(status(page)).to_have_text("Stopped.")
+    request = await site.api.wait_request()
+    await request.wait_gone()
+
+
 async def test_reload_in_mid_answer(site: Site, windows: Windows) -> None:
     site.api.add(HALF)
     page = await windows.open(site.url)
@@ -305,6 +315,11 @@ async def test_text_is_never_html(site: Site, windows: Windows) -> None:
     assert await page.evaluate("window.hacked") is None
 
 
+LINK = 'target="_blank" rel="noopener noreferrer"'
+FOCUS = 'tabindex="0"'
+BODY = "<tbody><tr><td>c</td><td>d</td></tr></tbody></table></div>"
+
+
 @pytest.mark.parametrize(
     ("text", "html"),
     [
@@ -328,17 +343,15 @@ async def test_text_is_never_html(site: Site, windows: Windows) -> None:
         ("```\nopen", '<pre tabindex="0"><code>open</code></pre>'),
         (
             "| a | b |\n|---|:-:|\n| c | d |",
-            '<div class="wide" tabindex="0"><table><thead><tr><th>a</th><th>b</th></tr></thead>'
-            "<tbody><tr><td>c</td><td>d</td></tr></tbody></table></div>",
+            f'<div class="wide" {FOCUS}><table><thead><tr><th>a</th><th>b</th></tr></thead>{BODY}',
         ),
         (
             "see https://a.b/c.",
-            '<p>see <a href="https://a.b/c" target="_blank" rel="noopener noreferrer">'
-            "https://a.b/c</a>.</p>",
+            f'<p>see <a href="https://a.b/c" {LINK}>https://a.b/c</a>.</p>',
         ),
         (
             "[x](https://a.b)",
-            '<p><a href="https://a.b" target="_blank" rel="noopener noreferrer">x</a></p>',
+            f'<p><a href="https://a.b" {LINK}>x</a></p>',
         ),
         ("[x](javascript:alert)", "<p>[x](javascript:alert)</p>"),
     ],
@@ -391,10 +404,9 @@ async def test_narrow_screen(site: Site, windows: Windows) -> None:
     await ask(page, "x" * 200)
     await expect(status(page)).to_have_text("The answer is complete.")
     assert await page.evaluate("document.documentElement.scrollWidth") == 320
-    inside = (
-        "() => { const { left, right } = $('send').getBoundingClientRect(); return [left, right]; }"
-    )
-    left, right = await page.evaluate(inside)
+    box = await page.get_by_role("button", name="Send").bounding_box()
+    assert box is not None
+    left, right = box["x"], box["x"] + box["width"]
     assert 0 < left < right < 320
 
 
