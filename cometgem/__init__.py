@@ -5,14 +5,19 @@ exceptions, and ``cometgem.testing`` a server to test against.
 """
 
 from cometgem.client import Client
+from cometgem.conversation.answers import Answers
 from cometgem.conversation.chat import Chat
 from cometgem.conversation.options import ConversationOptions
+from cometgem.conversation.progress import ConversationState
+from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    BadMessagesError,
     BadRequestError,
     ClosedError,
     CometGemError,
@@ -29,12 +34,10 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
@@ -70,7 +73,10 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Answers",
+    "Approve",
     "AuthenticationError",
+    "BadMessagesError",
     "BadRequestError",
     "Blob",
     "Candidate",
@@ -86,6 +92,7 @@ __all__ = [
     "ContinuationUnsupportedError",
     "ConversationItem",
     "ConversationOptions",
+    "ConversationState",
     "ConversationStream",
     "EventTooLargeError",
     "FinishReason",
@@ -100,10 +107,13 @@ __all__ = [
     "GenerationConfig",
     "NotFoundError",
     "Part",
+    "Pause",
     "PermissionDeniedError",
     "RateLimitError",
+    "Refuse",
     "ResponseDecodeError",
     "RetryPolicy",
+    "Round",
     "RunError",
     "SafetySetting",
     "Schema",
@@ -116,14 +126,13 @@ __all__ = [
     "Timeouts",
     "TooManyRoundsError",
     "Tool",
-    "ToolArgumentsError",
+    "ToolCallError",
     "ToolConfig",
     "ToolContext",
     "ToolError",
+    "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
-    "UnfinishedCallError",
-    "UnknownToolError",
     "UsageMetadata",
     "__version__",
     "strip_signatures",

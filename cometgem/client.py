@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 
 from cometgem.conversation.chat import Chat, load_chat
-from cometgem.conversation.rounds import Caller, ConversationItem, ConversationStream
+from cometgem.conversation.requests import Caller
 from cometgem.conversation.start import start_conversation
 from cometgem.errors import ConfigurationError
 from cometgem.http.attempts import Attempts
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
+    from cometgem.conversation.rounds import ConversationItem, ConversationStream
     from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
@@ -234,6 +236,7 @@ class Client:
         contents: Contents,
         *,
         tools: Sequence[ToolLike],
+        answers: Answers | None = None,
         **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ConversationItem]:
         """Generate content, run the functions that the model calls, and continue with the results.
@@ -242,24 +245,40 @@ class Client:
         and each ``FunctionResponse`` once it is ready. The calls of one round run concurrently
         after the model's turn has ended; their responses are sent in the order of the calls.
 
+        Calls that cannot be answered now pause the conversation: ``stream.state`` is "paused",
+        and ``stream.pending`` are the calls. Later, ``run_tools(model, stream.history,
+        tools=tools, answers={...})`` goes on.
+
         Args:
             model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
             contents: As for ``generate_content``.
-            tools: Functions, instances of ``FunctionTool``, and the API's own tools.
+            tools: Functions, instances of ``FunctionTool``, and the API's own tools. Calls of
+                functions that are only declared wait for an answer.
+            answers: If the contents end with calls: an answer for each, by the call's id or its
+                index among the pending ones. ``Approve()`` runs the function, ``Refuse("why")``
+                reports a refusal to the model, and anything else is the result. A call without an
+                answer is put to ``confirm``.
             **options: Those of ``stream_generate_content``, and:
                 max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                total_time: Seconds for one turn, functions included. Defaults to no limit.
                 concurrency: How many functions may run at the same time. Defaults to no limit.
-                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
-                    "report" reports the failure to the model and goes on.
+                on_tool_error: What becomes of an exception of a function: "raise", the default,
+                    ends the conversation with a ``ToolError``; "report" reports it to the model
+                    and goes on; a function of the ``ToolError`` returns what is reported.
                 confirm: Called before each function call: True runs it, False refuses it, a text
-                    refuses it and is the reason.
+                    refuses it and is the reason, ``Pause()`` lets it wait.
+                stop_after: Names of functions after which the conversation ends, or a predicate
+                    on the response with the calls.
+                prepare_round: Called with a ``Round`` before each request, to change it.
+                force_every_round: Whether the mode ANY forces a call in every round, not only in
+                    the first.
 
         Raises:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
         return start_conversation(
-            self._caller(), model, contents, as_function_tools(tools), options
+            self._caller(), model, contents, as_function_tools(tools), options, answers=answers
         )
 
     @overload
@@ -302,11 +321,18 @@ class Client:
             keep_thoughts: Whether thought summaries are kept in the history.
             **options: Those of ``stream_generate_content``, for every turn, and:
                 max_rounds: How often the model may be asked in one turn. Defaults to 10.
+                total_time: Seconds for one turn, functions included. Defaults to no limit.
                 concurrency: How many functions may run at the same time. Defaults to no limit.
-                on_tool_error: "raise", the default, ends the conversation with a ``ToolError``;
-                    "report" reports the failure to the model and goes on.
+                on_tool_error: What becomes of an exception of a function: "raise", the default,
+                    ends the conversation with a ``ToolError``; "report" reports it to the model
+                    and goes on; a function of the ``ToolError`` returns what is reported.
                 confirm: Called before each function call: True runs it, False refuses it, a text
-                    refuses it and is the reason.
+                    refuses it and is the reason, ``Pause()`` lets it wait.
+                stop_after: Names of functions after which the conversation ends, or a predicate
+                    on the response with the calls.
+                prepare_round: Called with a ``Round`` before each request, to change it.
+                force_every_round: Whether the mode ANY forces a call in every round, not only in
+                    the first.
 
         Raises:
             ConfigurationError: An argument is not valid.

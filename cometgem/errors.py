@@ -5,8 +5,9 @@ keeps its class and fields. None of them holds the API key.
 
 ::
 
-    CometGemError                    partial: merged response so far; checkpoint; or None
+    CometGemError                    partial: merged response so far; checkpoint; turns
     ├── ConfigurationError           (also ValueError) invalid key, base URL or argument
+    │   └── BadMessagesError         what a browser has posted is not valid: answer with 400
     ├── ClosedError                  used after aclose()
     ├── APIConnectionError           no response: DNS, refused, TLS, reset before the headers
     │   └── APITimeoutError          (also TimeoutError) phase: which limit of Timeouts expired
@@ -25,9 +26,7 @@ keeps its class and fields. None of them holds the API key.
     ├── EventTooLargeError           size, limit, counted
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
-    │   ├── ToolArgumentsError       the arguments do not match its signature; not run
-    │   ├── UnknownToolError         the model called a function that does not exist
-    │   └── UnfinishedCallError      the stream ended in the middle of the call; not run
+    │   └── ToolCallError            a call that cannot be run, the model's mistake; reason
     ├── TooManyRoundsError           the model keeps calling functions; rounds, turns
     └── RunError                     a run behind a browser's response was lost, or its log is
 
@@ -52,6 +51,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AuthenticationError",
+    "BadMessagesError",
     "BadRequestError",
     "ClosedError",
     "CometGemError",
@@ -70,14 +70,15 @@ __all__ = [
     "StreamTruncatedError",
     "TimeoutPhase",
     "TooManyRoundsError",
-    "ToolArgumentsError",
+    "ToolCallError",
+    "ToolCallReason",
     "ToolError",
     "ToolTimeoutError",
-    "UnfinishedCallError",
-    "UnknownToolError",
 ]
 
 TimeoutPhase = Literal["connect", "first_chunk", "stall", "total"]
+
+ToolCallReason = Literal["unknown_tool", "arguments", "unfinished"]
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 
@@ -101,12 +102,14 @@ class CometGemError(Exception):
     Attributes:
         message: What happened.
         partial: All chunks that had arrived, merged, or None if there were none.
+        turns: The turns that the conversation had added, if the error ended one; otherwise empty.
         checkpoint: Where a long answer can go on, with ``continuation=error.checkpoint``, or
             None. What had arrived after it is in ``partial`` only, and will be generated again.
     """
 
     message: str
     partial: GenerateContentResponse | None = None
+    turns: Sequence[Content] = ()
     checkpoint: Checkpoint | None = None
 
     def __init__(self, message: str = "") -> None:
@@ -146,6 +149,13 @@ class ConfigurationError(CometGemError, ValueError):
     """A key, base URL or argument is not valid; nothing was sent."""
 
 
+class BadMessagesError(ConfigurationError):
+    """Messages that a browser has posted are not valid, too large, or hold what is not allowed.
+
+    Raised by ``cometgem.web``. Unlike other ConfigurationErrors, this is not the backend's mistake.
+    """
+
+
 class ClosedError(CometGemError):
     """A client or a stream was used after ``aclose()``."""
 
@@ -173,7 +183,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         seconds: The value of the limit.
         chunks: How many chunks had been handed out.
         option: The option of ``Timeouts`` that sets the limit: ``phase``, or "stall" if
-            ``first_chunk`` was not given.
+            ``first_chunk`` was not given; "total_time" for that option of a conversation.
         streamed: Whether the response was requested as a stream.
     """
 
@@ -184,7 +194,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
         self.phase: TimeoutPhase = phase
         self.seconds = seconds
         self.chunks = chunks
-        self.option: TimeoutPhase = phase
+        self.option: TimeoutPhase | Literal["total_time"] = phase
 
     @property
     def retryable(self) -> bool:
@@ -207,6 +217,8 @@ class APITimeoutError(APIConnectionError, TimeoutError):
     @property
     def advice(self) -> str:
         """Which option sets this limit."""
+        if self.option == "total_time":
+            return "total_time=... sets this limit"
         return f"Timeouts({self.option}=...) sets this limit"
 
 
@@ -434,7 +446,6 @@ class ToolError(CometGemError):
     def __init__(self, call: FunctionCall, message: str = "") -> None:
         super().__init__(message)
         self.call = call
-        self.turns: list[Content] = []
         self.responses: list[FunctionResponse] = []
 
     def __str__(self) -> str:
@@ -459,53 +470,63 @@ class ToolTimeoutError(ToolError, TimeoutError):
         )
 
 
-class ToolArgumentsError(ToolError):
-    """The model's arguments do not match the function's signature; it was not run."""
+class ToolCallError(ToolError):
+    """The model called a function in a way that cannot be run: the model's mistake.
 
-    def __str__(self) -> str:
-        name = self.call.name
-        return printable(f"arguments for tool {name!r} do not match its signature: {self.message}")
-
-
-class UnknownToolError(ToolError):
-    """The model called a function that does not exist.
+    A conversation reports it to the model; ``FunctionTool.parse`` raises it.
 
     Attributes:
-        known: The names of the available functions.
+        reason: "unknown_tool": there is no such function. "arguments": the arguments do not match
+            its signature. "unfinished": the answer ended in the middle of the call.
+        known: The names of the available functions, for "unknown_tool".
     """
 
-    def __init__(self, call: FunctionCall, known: Sequence[str]) -> None:
-        super().__init__(call)
+    def __init__(
+        self,
+        call: FunctionCall,
+        reason: ToolCallReason,
+        message: str = "",
+        *,
+        known: Sequence[str] = (),
+    ) -> None:
+        super().__init__(call, message)
+        self.reason: ToolCallReason = reason
         self.known: list[str] = list(known)
 
     def __str__(self) -> str:
-        known = ", ".join(map(repr, self.known)) or "none"
-        return printable(f"unknown tool {self.call.name!r}; available tools: {known}")
-
-
-class UnfinishedCallError(ToolError):
-    """The stream ended in the middle of a call; the function was not run."""
-
-    def __str__(self) -> str:
-        return printable(f"the call of tool {self.call.name!r} was cut off; the tool was not run")
+        name = self.call.name
+        match self.reason:
+            case "unknown_tool":
+                known = ", ".join(map(repr, self.known)) or "none"
+                sentence = f"unknown tool {name!r}; available tools: {known}"
+            case "arguments":
+                sentence = f"arguments for tool {name!r} do not match its signature: {self.message}"
+            case _:
+                sentence = f"the call of tool {name!r} was cut off; the tool was not run"
+        return printable(sentence)
 
 
 class TooManyRoundsError(CometGemError):
-    """The model was still calling functions after ``max_rounds`` rounds.
+    """The model was still calling functions after ``max_rounds`` rounds, or still failing to.
 
     Attributes:
         rounds: The limit.
-        turns: The turns added so far.
+        finish_reason: The finish reason of the last answer if that could not be used, such as
+            ``MALFORMED_FUNCTION_CALL``; otherwise "".
+        turns: The turns added so far, up to the model's turn with calls that were not run.
     """
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self, rounds: int, finish_reason: str = "") -> None:
         super().__init__()
         self.rounds = rounds
-        self.turns: list[Content] = []
+        self.finish_reason = finish_reason
 
     def __str__(self) -> str:
-        limit = "max_rounds=... sets this limit"
-        return f"the model was still calling tools after {self.rounds} rounds; {limit}"
+        rounds = f"{self.rounds} round{'s' * (self.rounds != 1)}"
+        what = f"the model was still calling tools after {rounds}"
+        if self.finish_reason:
+            what = f"the model wrote no valid function call in {rounds} ({self.finish_reason})"
+        return printable(f"{what}; max_rounds=... sets this limit")
 
 
 class RunError(CometGemError):

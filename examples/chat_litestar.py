@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, post
+from litestar import Litestar, Request, post
 from litestar.types import ASGIApp
 
 from cometgem import Client, ConfigurationError
@@ -25,10 +25,11 @@ async def get_weather(city: str) -> str:
 
 # The annotation ASGIApp tells Litestar that the result answers the request itself.
 @post("/api/chat", include_in_schema=False)
-async def chat(data: dict[str, Any]) -> ASGIApp:
+async def chat(request: Request[Any, Any, Any]) -> ASGIApp:
     """Answer the messages of the page."""
+    body = await request.json()
     try:
-        contents = contents_from_ui_messages(data.get("messages"))
+        contents = contents_from_ui_messages(body.get("messages"))
         stream = app.state.client.run_tools("gemini-3.8-flash", contents, tools=[get_weather])
     except ConfigurationError as error:
         return await respond(refusal(error))

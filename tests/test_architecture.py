@@ -66,6 +66,7 @@ DOORS = {
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
     "quart": {"web"},
+    "redis": {"web"},
     "rich": {"cli"},
     "starlette": {"web"},
     "yarl": {"http"},
@@ -83,6 +84,7 @@ SOME_FILES = {
         ("web", one): {"cometgem.web.respond"}
         for one in ("aiohttp", "django", "quart", "starlette")
     },
+    ("web", "redis"): {"cometgem.web.redis_streams"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},

@@ -85,6 +85,17 @@ def test_scenarios_work_over_tls(tmp_path: Path) -> None:
         assert scenario["errors"] == {}, name
 
 
+def test_relays_are_measured() -> None:
+    for package in ("fastapi", "sse_starlette", "uvicorn"):
+        pytest.importorskip(
+            package, reason=f"{package} is not installed: pip install -e '.[bench]'"
+        )
+    done = run("web_relay.py", "--quick", "--backend", "native", "ui", "StreamingResponse by hand")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for name in ("reading", "native", "ui", "StreamingResponse by hand", "native, 50 viewers"):
+        assert name in done.stdout
+
+
 def test_a_given_endpoint_is_measured(
     fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from cometgem.errors import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    BadMessagesError,
     BadRequestError,
     ClosedError,
     CometGemError,
@@ -26,12 +27,10 @@ from cometgem.errors import (
     StreamError,
     StreamInterruptedError,
     StreamTruncatedError,
-    ToolArgumentsError,
+    ToolCallError,
     ToolError,
     ToolTimeoutError,
     TooManyRoundsError,
-    UnfinishedCallError,
-    UnknownToolError,
 )
 from cometgem.types import Candidate, Content, FunctionCall, GenerateContentResponse, Part
 
@@ -62,7 +61,7 @@ CALL = FunctionCall(name="f", args={"x": 1}, id="1")
 
 def called(**fields: Any) -> dict[str, Any]:
     """The fields of a ToolError."""
-    return {"message": "", "call": CALL, "turns": [], "responses": [], **fields}
+    return {"message": "", "call": CALL, "responses": [], **fields}
 
 
 DETAILS = [{"@type": "t", "reason": "QUOTA"}]
@@ -76,6 +75,7 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
     (CometGemError(), Exception, "", {"message": ""}),
     (CometGemError("m"), Exception, "m", {"message": "m"}),
     (ConfigurationError("m"), ValueError, "m", {"message": "m"}),
+    (BadMessagesError("m"), ConfigurationError, "m", {"message": "m"}),
     (ClosedError("m"), CometGemError, "m", {"message": "m"}),
     (APIConnectionError("m"), CometGemError, "m", {"message": "m"}),
     (
@@ -213,34 +213,43 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         called(seconds=1.5),
     ),
     (
-        ToolArgumentsError(CALL, "Expected `int` - at `$.x`"),
+        ToolCallError(CALL, "arguments", "Expected `int` - at `$.x`"),
         ToolError,
         "arguments for tool 'f' do not match its signature: Expected `int` - at `$.x`",
-        called(message="Expected `int` - at `$.x`"),
+        called(message="Expected `int` - at `$.x`", reason="arguments", known=[]),
     ),
     (
-        UnknownToolError(CALL, ["g", "h"]),
+        ToolCallError(CALL, "unknown_tool", known=["g", "h"]),
         ToolError,
         "unknown tool 'f'; available tools: 'g', 'h'",
-        called(known=["g", "h"]),
+        called(reason="unknown_tool", known=["g", "h"]),
     ),
     (
-        UnknownToolError(CALL, ()),
+        ToolCallError(CALL, "unknown_tool"),
         ToolError,
         "unknown tool 'f'; available tools: none",
-        called(known=[]),
+        called(reason="unknown_tool", known=[]),
     ),
     (
-        UnfinishedCallError(CALL),
+        ToolCallError(CALL, "unfinished"),
         ToolError,
         "the call of tool 'f' was cut off; the tool was not run",
-        called(),
+        called(reason="unfinished", known=[]),
     ),
     (
         TooManyRoundsError(10),
         CometGemError,
         "the model was still calling tools after 10 rounds; max_rounds=... sets this limit",
-        {"message": "", "rounds": 10, "turns": []},
+        {"message": "", "rounds": 10, "finish_reason": ""},
+    ),
+    (
+        TooManyRoundsError(1, "MALFORMED_FUNCTION_CALL"),
+        CometGemError,
+        (
+            "the model wrote no valid function call in 1 round (MALFORMED_FUNCTION_CALL);"
+            " max_rounds=... sets this limit"
+        ),
+        {"message": "", "rounds": 1, "finish_reason": "MALFORMED_FUNCTION_CALL"},
     ),
     (
         RunError("the run was lost"),
@@ -319,7 +328,7 @@ HARMLESS = r"a\x1b[31m\r\n\x00\x7f\u202e\u2028\ud800" + "\u00e9\U0001f600"
         ResponseDecodeError("m", path=HOSTILE),
         ResponseDecodeError("m", excerpt=HOSTILE),
         ToolError(CALL, HOSTILE),
-        ToolArgumentsError(CALL, HOSTILE),
+        ToolCallError(CALL, "arguments", HOSTILE),
     ],
 )
 def test_control_characters_in_messages_are_escaped(error: CometGemError) -> None:
@@ -336,7 +345,7 @@ CLASSES = {
 
 
 def test_every_class_is_public_and_in_the_table() -> None:
-    assert sorted([*CLASSES, "CometGemWarning", "TimeoutPhase"]) == errors.__all__
+    assert sorted([*CLASSES, "CometGemWarning", "TimeoutPhase", "ToolCallReason"]) == errors.__all__
     assert {type(row[0]) for row in ERRORS} == set(CLASSES.values())
     assert all(cls.__doc__ for cls in CLASSES.values())
 

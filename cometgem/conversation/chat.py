@@ -5,20 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
+from cometgem.conversation.open_turn import find_tail, pending_of
 from cometgem.conversation.start import check_conversation, start_conversation
 from cometgem.conversation.turns import (
     Transcript,
-    add_usage,
     as_instruction,
     as_turns,
-    model_turn,
     read_transcript,
-    without_calls,
     without_thoughts,
     write_transcript,
 )
+from cometgem.errors import ConfigurationError
 from cometgem.request.arguments import check_bool
 from cometgem.request.functions import FunctionTool, as_function_tools
+from cometgem.response.usage import add_usage
 from cometgem.types.nesting import deep_copy
 from cometgem.types.response import GenerateContentResponse, UsageMetadata
 from cometgem.warn import no_warnings
@@ -26,11 +26,13 @@ from cometgem.warn import no_warnings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
-    from cometgem.conversation.rounds import Caller, ConversationStream
+    from cometgem.conversation.requests import Caller
+    from cometgem.conversation.rounds import ConversationStream
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
-    from cometgem.types.content import Content
+    from cometgem.types.content import Content, FunctionCall
 
 __all__ = ["Chat", "load_chat"]
 
@@ -42,8 +44,9 @@ class Chat(Generic[ItemT_co]):
     """A conversation with a model, created by ``client.chat(...)``; one turn at a time.
 
     A turn consists of the user's contents and the model's answer, including any function calls
-    and their responses. It is added to the history once it is complete. A turn that failed, was
-    left early, or got no answer is not added.
+    and their responses. It is added to the history once it has ended. A turn that failed, was
+    left early, or got no answer is not added. A turn that ended because calls wait for an answer
+    is added, too; ``resume`` answers them and goes on.
 
     Attributes:
         model: The model's name; may be changed between turns.
@@ -82,7 +85,8 @@ class Chat(Generic[ItemT_co]):
         self._tools = None if tools is None else as_function_tools(tools)
         self._keep_thoughts = keep_thoughts
         self._busy = False
-        self._unfinished: list[Content] = []
+        # What keep_partial() adds, and from which index of the history on.
+        self._unfinished: tuple[int, list[Content]] = (0, [])
         check_conversation(model, self._tools, options)
 
     def __repr__(self) -> str:
@@ -121,20 +125,65 @@ class Chat(Generic[ItemT_co]):
         """
         return self._turn(contents, options, streamed=True)
 
+    @property
+    def pending(self) -> list[FunctionCall]:
+        """The calls at the end of the history that wait for an answer; see ``resume``."""
+        return pending_of(self.history)
+
+    async def resume(
+        self, answers: Answers | None = None, **options: Unpack[ConversationOptions]
+    ) -> GenerateContentResponse:
+        """Answer the pending calls, go on, and return the complete answer.
+
+        If nothing is pending, the model is asked to go on after the responses that the history
+        ends with, for example after ``keep_partial``.
+
+        Args:
+            answers: An answer for each pending call, by its id or its index in ``pending``:
+                ``Approve()`` runs the function, ``Refuse("why")`` reports a refusal to the model,
+                and anything else is the result. A call without an answer is put to ``confirm``.
+            **options: Options for this turn, which override those of the chat.
+
+        Raises:
+            RuntimeError: The previous turn is still in progress.
+            ConfigurationError: The history does not end with calls, a call has no answer, or an
+                answer cannot be used; nothing was sent and no function was run.
+            CometGemError: As in ``send``; the history is unchanged, so the calls are still
+                pending. ``keep_partial`` keeps the responses of functions that have run.
+        """
+        async with self._resumed(answers, options, streamed=False) as stream:
+            return await stream.get_final_response()
+
+    def resume_stream(
+        self, answers: Answers | None = None, **options: Unpack[ConversationOptions]
+    ) -> ConversationStream[ItemT_co]:
+        """Answer the pending calls and return what follows as a stream; nothing is sent yet.
+
+        Args:
+            answers: As for ``resume``.
+            **options: Options for this turn, which override those of the chat.
+
+        Raises:
+            RuntimeError: The previous turn is still in progress.
+            ConfigurationError: As for ``resume``.
+        """
+        return self._resumed(answers, options, streamed=True)
+
     def keep_partial(self) -> None:
         """Add what arrived of the last turn to the history, even though it is incomplete.
 
-        Calls without a response are left out, since the API requires a response to each.
+        An answer that was cut off is kept without its calls. After an answer that was complete,
+        the responses so far are kept, and the other calls are ``pending``.
 
         Raises:
             RuntimeError: The last turn is complete, or nothing of its answer arrived.
         """
-        turns, self._unfinished = self._unfinished, []
+        (start, turns), self._unfinished = self._unfinished, (0, [])
         if not any(turn.role == "model" for turn in turns):
             raise RuntimeError(
                 "nothing to keep: the last turn is complete, or nothing of its answer arrived"
             )
-        self._keep(turns)
+        self._keep(start, turns)
 
     def fork(self) -> Chat[ItemT_co]:
         """Return an independent copy of the chat; only the client and the functions are shared."""
@@ -171,44 +220,71 @@ class Chat(Generic[ItemT_co]):
     def _turn(
         self, contents: Contents, options: ConversationOptions, *, streamed: bool
     ) -> ConversationStream[ItemT_co]:
+        return self._start(len(self.history), as_turns(contents), options, streamed=streamed)
+
+    def _resumed(
+        self, answers: Answers | None, options: ConversationOptions, *, streamed: bool
+    ) -> ConversationStream[ItemT_co]:
+        tail = find_tail(self.history)
+        if tail is None or (tail.turn.rest and not tail.turn.pending):
+            raise ConfigurationError(
+                "there is nothing to resume: the history ends with neither calls nor responses;"
+                " use send() or stream()"
+            )
+        given = {} if answers is None else answers
+        return self._start(tail.start, [], options, answers=given, streamed=streamed)
+
+    def _start(
+        self,
+        start: int,
+        said: list[Content],
+        options: ConversationOptions,
+        *,
+        answers: Answers | None = None,
+        streamed: bool,
+    ) -> ConversationStream[ItemT_co]:
+        """Start a turn whose turns take the place of the history from an index on."""
         if self._busy:
             raise RuntimeError(
                 "the previous turn is still in progress; finish it, close it, or fork() the chat"
             )
-        said = as_turns(contents)
         stream = start_conversation(
             self._caller,
             self.model,
             [*self.history, *said],
             self._tools,
             {**self.options, **options},
+            answers=answers,
             streamed=streamed,
-            on_end=partial(self._record, said),
+            on_end=partial(self._record, start, said),
         )
-        self._busy, self._unfinished = True, []
+        self._busy, self._unfinished = True, (0, [])
         return stream
 
-    def _record(self, said: list[Content], stream: ConversationStream[Any]) -> None:
+    def _record(self, start: int, said: list[Content], stream: ConversationStream[Any]) -> None:
         try:
-            self._record_turns(said, stream)
+            self._record_turns(start, said, stream)
         finally:
             self._busy = False  # last: a stream may be dropped in another thread
 
-    def _record_turns(self, said: list[Content], stream: ConversationStream[Any]) -> None:
+    def _record_turns(
+        self, start: int, said: list[Content], stream: ConversationStream[Any]
+    ) -> None:
         self.usage = add_usage(self.usage, stream.usage)
         turns = [*said, *stream.turns]
-        if stream.complete and stream.turns and turns[-1].role == "model":
-            self._keep(turns)
-            return
-        answer = without_calls(model_turn(stream.snapshot))
-        self._unfinished = [*turns, answer] if answer.parts else turns
+        answered = stream.complete and stream.turns and turns[-1].role == "model"
+        if answered or stream.state in ("paused", "stopped"):
+            self._keep(start, turns)
+        else:
+            self._unfinished = (start, [*said, *stream.partial_turns])
 
-    def _keep(self, turns: list[Content]) -> None:
+    def _keep(self, start: int, turns: list[Content]) -> None:
         if not self._keep_thoughts:
             # A turn that holds only thoughts stays, since a turn needs parts.
             stripped = map(without_thoughts, turns)
             turns = [new if new.parts else old for new, old in zip(stripped, turns, strict=True)]
-        self.history += deep_copy(turns)  # the caller has these, too, and may change them
+        # A copy, since the caller has these, too, and may change them.
+        self.history[start:] = deep_copy(turns)
 
 
 def load_chat(

@@ -7,35 +7,37 @@ run in one task that holds no reference to the stream, so dropping the stream en
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 import anyio
 
-from cometgem.conversation.tool_runner import RunningCalls, ToolRunner
-from cometgem.conversation.turns import add_usage, model_turn
+from cometgem.conversation.progress import Progress
+from cometgem.conversation.requests import SingleRound
 from cometgem.errors import (
+    APITimeoutError,
     ClosedError,
     CometGemError,
-    StreamError,
     ToolError,
     TooManyRoundsError,
 )
-from cometgem.types.content import Content, FunctionCall, FunctionResponse, Part
-from cometgem.types.response import GenerateContentResponse, UsageMetadata
+from cometgem.types.content import FunctionCall, FunctionResponse
+from cometgem.types.response import GenerateContentResponse
 from cometgem.views import Heartbeat, TextStream
-from cometgem.warn import no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Mapping
     from types import TracebackType
 
-    from cometgem.http.transport import Closable
+    from cometgem.conversation.options import Settings
+    from cometgem.conversation.progress import ConversationState, Resumption
+    from cometgem.conversation.requests import Caller, Requests
     from cometgem.stream import GenerateContentStream
+    from cometgem.types.content import Content
+    from cometgem.types.response import UsageMetadata
 
-__all__ = ["Caller", "ConversationItem", "ConversationStream", "SingleRound"]
+__all__ = ["ConversationItem", "ConversationStream"]
 
 ConversationItem: TypeAlias = GenerateContentResponse | FunctionCall | FunctionResponse
 """A chunk, a complete function call, or the response to a call."""
@@ -50,24 +52,10 @@ _CANCELLED = (
     " snapshot. To notice silences without closing it, use heartbeat(seconds)"
 )
 
+_ENDED_WELL = ("paused", "stopped", "complete")
+
 _T = TypeVar("_T")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
-
-
-class Caller(NamedTuple):
-    """What a conversation uses of a client.
-
-    Attributes:
-        generate_content: Returns a complete answer.
-        stream_generate_content: Returns an answer as a stream.
-        watch: Interrupts a conversation when the client is closed.
-        run_in_loop: Runs a callback in the client's event loop, from any thread.
-    """
-
-    generate_content: Callable[..., Awaitable[GenerateContentResponse]]
-    stream_generate_content: Callable[..., GenerateContentStream]
-    watch: Callable[[Closable], object]
-    run_in_loop: Callable[[Callable[[], object]], object]
 
 
 class ConversationStream(Generic[ItemT_co]):
@@ -78,32 +66,24 @@ class ConversationStream(Generic[ItemT_co]):
     functions. A synchronous function cannot be stopped in its thread; its result is dropped.
 
     Attributes:
-        turns: The turns added by the conversation: the model's turns and the responses to their
-            calls. A turn is added once it is complete.
-        complete: Whether the last answer has ended.
+        round: The number of the round of the item handed out last; 0 before the first, and for
+            responses to calls of an earlier conversation.
     """
 
     def __init__(
         self,
         caller: Caller,
-        ask: Callable[[Sequence[Content]], GenerateContentStream | SingleRound],
-        runner: ToolRunner | None,
-        max_rounds: int,
+        requests: Requests,
+        settings: Settings,
+        resumption: Resumption | None = None,
         on_end: Callable[[ConversationStream[Any]], object] = bool,
     ) -> None:
-        self.turns: list[Content] = []
-        self.complete: bool = False
+        self.round: int = 0
+        self._progress = Progress(requests, settings, resumption)
         self._run_in_loop = caller.run_in_loop
-        self._ask = ask
-        self._runner = runner
-        self._max_rounds = max_rounds
+        self._total_time = settings.total_time
         self._on_end = on_end
-        self._rounds = 1
-        self._round = ask(self.turns)
-        self._running: RunningCalls | None = None
-        self._yielded: set[int] = set()  # positions of the round's calls that were handed out
-        self._items: deque[Any] = deque()
-        self._earlier_usage = UsageMetadata()  # of the previous rounds
+        self._ends_at: float | None = None  # loop time
         self._waiting = False
         self._closed = ""  # why
         self._failure: CometGemError | None = None
@@ -131,8 +111,7 @@ class ConversationStream(Generic[ItemT_co]):
             self._end()
 
     def __repr__(self) -> str:
-        state = "complete" if self.complete else "ended" if self._ended else "open"
-        return f"<ConversationStream {state}, rounds={self._rounds}>"
+        return f"<ConversationStream {self.state}, rounds={self._progress.number}>"
 
     def __aiter__(self) -> Self:
         return self
@@ -141,8 +120,52 @@ class ConversationStream(Generic[ItemT_co]):
         item: ItemT_co = await self._exclusively(self._next)
         return item
 
+    @property
+    def turns(self) -> list[Content]:
+        """The turns added by the conversation: the model's, and the responses to their calls.
+
+        A turn is added once it is complete. After a resumption, the first is the model's turn
+        whose calls were pending, with the arguments that were run.
+        """
+        return self._progress.turns
+
+    @property
+    def history(self) -> list[Content]:
+        """The whole conversation so far: the contents it was started with, and its ``turns``.
+
+        In the state "paused", it can be saved and given to ``run_tools`` with ``answers=``.
+        """
+        return self._progress.history
+
+    @property
+    def state(self) -> ConversationState:
+        """Whether the conversation is "open", or how it has ended."""
+        return self._progress.state
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last answer has ended, and nothing else ended the conversation."""
+        return self.state == "complete"
+
+    @property
+    def pending(self) -> list[FunctionCall]:
+        """The calls that wait for an answer, in the state "paused"; otherwise none."""
+        return self._progress.pending
+
+    @property
+    def pause_reasons(self) -> list[str]:
+        """Why each pending call waits: the reason of its ``Pause``, or ""."""
+        return self._progress.pause_reasons
+
+    @property
+    def partial_turns(self) -> list[Content]:
+        """The turns, and what arrived of the one that is not complete, for ``keep_partial``."""
+        return self._progress.partial_turns
+
     async def open(self) -> None:
         """Send the first request and wait for the status and headers, unless already open.
+
+        If calls of the history have to be run first, they are run when items are read.
 
         Raises:
             APIStatusError: The API returned an error.
@@ -157,24 +180,26 @@ class ConversationStream(Generic[ItemT_co]):
         A task that is waiting for the next item gets ClosedError. May be called from any thread;
         in the client's event loop, this waits until the functions have ended.
         """
-        reason = _CLOSED if self._running is None else _CLOSED_IN_TOOLS
+        running = self._progress.running
+        reason = _CLOSED if running is None else _CLOSED_IN_TOOLS
         self._run_in_loop(partial(self.interrupt, reason))
         # A task that waits for an item waits for the tools itself, and a tool may call this.
-        if self._running is not None and not self._waiting:
-            await self._running.wait()
+        if running is not None and not self._waiting:
+            await running.wait()
 
     def interrupt(self, reason: str) -> None:
         """Close the conversation; ``reason`` is the message of the ClosedError of later reads."""
         self._closed = self._closed or reason
-        if not self.complete:
-            self._items.clear()  # drop what was read but not handed out
+        if self.state not in _ENDED_WELL:
+            self._progress.items.clear()  # drop what was read but not handed out
+        self._progress.end("closed")
         self._end()
-        self._round.interrupt(reason)
-        if self._running is not None:
-            self._running.cancel()
+        self._progress.interrupt(reason)
 
     async def get_final_response(self) -> GenerateContentResponse:
         """Run the conversation to its end and return the last answer, merged.
+
+        In the state "paused" or "stopped", that is the answer with the calls.
 
         Raises:
             CometGemError: As in iteration; ``partial`` holds what had arrived.
@@ -186,12 +211,12 @@ class ConversationStream(Generic[ItemT_co]):
     @property
     def snapshot(self) -> GenerateContentResponse:
         """The chunks of the current round so far, merged."""
-        return self._round.snapshot
+        return self._progress.snapshot
 
     @property
     def usage(self) -> UsageMetadata:
         """The tokens of all rounds so far; ``total_token_count`` is what is billed."""
-        return add_usage(self._earlier_usage, self.snapshot.usage_metadata)
+        return self._progress.usage
 
     @property
     def text_stream(self) -> TextStream:
@@ -216,14 +241,20 @@ class ConversationStream(Generic[ItemT_co]):
         """Return an item that has been read already, or None if the next one must be awaited."""
         if self._waiting:
             raise _busy()
+        progress = self._progress
         try:
             self._check_usable()
-            if not self._items and not self.complete and self._running is None:
-                self._take_chunk()
+            if not progress.items:
+                progress.take()
         except BaseException as error:
             self._leave(error)
             raise
-        item: ItemT_co | None = self._items.popleft() if self._items else None
+        if progress.state != "open":
+            self._end()
+        if not progress.items:
+            return None
+        self.round = progress.number
+        item: ItemT_co = progress.items.popleft()
         return item
 
     @property
@@ -242,14 +273,16 @@ class ConversationStream(Generic[ItemT_co]):
         return self._streamed_round().request_id
 
     def _streamed_round(self) -> GenerateContentStream:
-        if isinstance(self._round, SingleRound):
+        if not self._progress.number:
+            raise RuntimeError("the conversation has not sent a request yet")
+        if isinstance(self._progress.round, SingleRound):
             raise RuntimeError("this conversation is not streamed")  # noqa: TRY004
-        return self._round
+        return self._progress.round
 
     async def _open(self) -> None:
         self._check_usable()
         if not self._ended:
-            await self._round.open()
+            await self._progress.open()
             self._check_usable()
 
     async def _exclusively(self, step: Callable[[], Awaitable[_T]]) -> _T:
@@ -257,17 +290,34 @@ class ConversationStream(Generic[ItemT_co]):
             raise _busy()
         self._waiting = True
         try:
-            return await step()
+            if self._total_time is None:
+                return await step()
+            return await self._in_time(self._total_time, step)
         except StopAsyncIteration:
             raise
         except BaseException as error:
             self._leave(error)
-            if self._running is not None and not self._running.ended:
+            running = self._progress.running
+            if running is not None and not running.ended:
                 with anyio.CancelScope(shield=True):
-                    await self._running.wait()
+                    await running.wait()
             raise
         finally:
             self._waiting = False
+
+    async def _in_time(self, seconds: float, step: Callable[[], Awaitable[_T]]) -> _T:
+        now = asyncio.get_running_loop().time()
+        if self._ends_at is None:
+            self._ends_at = now + seconds
+        if self._failure is None and self.state == "open" and now >= self._ends_at:
+            raise _too_long(seconds)
+        try:
+            async with asyncio.timeout_at(self._ends_at) as limit:
+                return await step()
+        except TimeoutError as error:
+            if limit.expired() and not isinstance(error, CometGemError):
+                raise _too_long(seconds) from None
+            raise
 
     def _leave(self, error: BaseException) -> None:
         """Close the conversation, and attach what had arrived to the error."""
@@ -279,94 +329,28 @@ class ConversationStream(Generic[ItemT_co]):
             error, (ClosedError, ToolError, TooManyRoundsError)
         ):
             self._failure = copy(error)
+        if isinstance(error, Exception) and not isinstance(error, ClosedError):
+            self._progress.end("failed")
         self.interrupt(_CANCELLED if isinstance(error, asyncio.CancelledError) else _CLOSED)
 
     def _check_usable(self) -> None:
         if self._failure is not None:
             raise copy(self._failure)
-        if self._closed and not self.complete:
+        if self._closed and self.state not in _ENDED_WELL:
             raise ClosedError(self._closed)
 
     async def _next(self) -> Any:
-        while not self._items:
+        progress = self._progress
+        while not progress.items:
             self._check_usable()
-            if self.complete:
+            if progress.state != "open":
                 raise StopAsyncIteration
-            if self._running is None:
-                await self._read_round()
-            else:
-                await self._read_answer(self._running)
+            await progress.step()
+            if progress.state in _ENDED_WELL:
+                self._end()
         self._check_usable()
-        return self._items.popleft()
-
-    async def _read_round(self) -> None:
-        try:
-            self._add_chunk(await self._round.__anext__())
-        except StopAsyncIteration:
-            self._end_round()
-        except StreamError:
-            if not self._reports_open_calls():
-                raise
-            self._end_round()
-
-    def _take_chunk(self) -> None:
-        """Add the next chunk if it is at hand; the synchronous part of ``_read_round``."""
-        try:
-            if (chunk := self._streamed_round().take()) is not None:
-                self._add_chunk(chunk)
-        except StreamError:
-            if not self._reports_open_calls():
-                raise
-            self._end_round()
-
-    def _add_chunk(self, chunk: GenerateContentResponse) -> None:
-        self._items.append(chunk)
-        self._items.extend(self._completed(chunk))
-
-    async def _read_answer(self, running: RunningCalls) -> None:
-        response = await running.next()
-        self._check_usable()  # it may have been closed in the moment in which the response came
-        if response is not None:
-            self._items.append(response)
-            return
-        parts = [Part(function_response=response) for response in running.responses]
-        self.turns += [model_turn(self.snapshot), Content(role="user", parts=parts)]
-        self._running = None
-        self._yielded.clear()
-        self._earlier_usage = self.usage
-        self._rounds += 1
-        with no_warnings():  # the first round has warned
-            self._round = self._ask(self.turns)
-
-    def _completed(self, chunk: GenerateContentResponse) -> Iterator[FunctionCall]:
-        """Yield the calls that this chunk completes, with their pieces merged."""
-        if self._runner is None or all(call.will_continue for call in chunk.function_calls):
-            return
-        for at, call in enumerate(self.snapshot.function_calls):
-            if at not in self._yielded and not call.will_continue:
-                self._yielded.add(at)
-                yield call
-
-    def _end_round(self) -> None:
-        calls = self.snapshot.function_calls
-        if self._runner is None or not calls:
-            if self.snapshot.parts:
-                self.turns.append(model_turn(self.snapshot))
-            self.complete = True
-            self._end()
-        elif self._rounds >= self._max_rounds:
-            raise TooManyRoundsError(self._max_rounds)
-        else:
-            self._check_usable()
-            self._running = RunningCalls(self._runner, calls)
-
-    def _reports_open_calls(self) -> bool:
-        calls = self.snapshot.function_calls
-        return (
-            self._runner is not None
-            and self._runner.reports
-            and any(call.will_continue for call in calls)
-        )
+        self.round = progress.number
+        return progress.items.popleft()
 
     def _end(self) -> None:
         if not self._ended:
@@ -375,34 +359,15 @@ class ConversationStream(Generic[ItemT_co]):
 
     def _describe(self, error: BaseException) -> None:
         """Attach what had arrived to the error."""
-        if isinstance(error, (ToolError, TooManyRoundsError)):
+        if not isinstance(error, CometGemError):
+            return
+        turn = self._progress.turn
+        if not error.turns:
+            error.turns = [*self.turns, *([] if turn is None else [turn.model_turn()])]
+        if error.partial is None and self.snapshot.candidates:
             error.partial = self.snapshot
-            error.turns = [*self.turns, model_turn(self.snapshot)]
-        if isinstance(error, ClosedError) and error.partial is None and self.snapshot.candidates:
-            error.partial = self.snapshot
-        if isinstance(error, ToolError) and self._running is not None:
-            error.responses = self._running.responses
-
-
-class SingleRound:
-    """A single call with the interface of a stream of one chunk."""
-
-    def __init__(self, call: Callable[[], Awaitable[GenerateContentResponse]]) -> None:
-        self.snapshot: GenerateContentResponse = GenerateContentResponse()
-        self._call: Callable[[], Awaitable[GenerateContentResponse]] | None = call
-
-    async def __anext__(self) -> GenerateContentResponse:
-        if self._call is None:
-            raise StopAsyncIteration
-        call, self._call = self._call, None
-        self.snapshot = await call()
-        return self.snapshot
-
-    async def open(self) -> None:
-        """Do nothing: the call is made when its answer is read."""
-
-    def interrupt(self, reason: str) -> None:
-        """Do nothing: the client interrupts the call, and cancelling its task cancels it."""
+        if isinstance(error, ToolError) and turn is not None:
+            error.responses = [turn.responses[at] for at in sorted(turn.responses)]
 
 
 class _Chunks:
@@ -426,3 +391,9 @@ class _Chunks:
 
 def _busy() -> RuntimeError:
     return RuntimeError("the conversation is already being read by another task")
+
+
+def _too_long(seconds: float) -> APITimeoutError:
+    error = APITimeoutError("total", seconds)
+    error.option = "total_time"
+    return error

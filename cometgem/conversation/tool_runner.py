@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
+import copy
 import math
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import anyio
 
+from cometgem.conversation.calling import call_function
+from cometgem.conversation.failures import error_response, report
 from cometgem.conversation.results import to_response
-from cometgem.errors import (
-    ClosedError,
-    ConfigurationError,
-    ToolError,
-    ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
-)
+from cometgem.conversation.verdicts import REFUSED, Approve, Pause, Refuse, ToolFailed
+from cometgem.errors import ConfigurationError, ToolCallError, ToolError, ToolTimeoutError
+from cometgem.request.arguments import shown
+from cometgem.request.functions import FunctionTool
 from cometgem.request.media import encode_images, has_images
+from cometgem.request.tool_context import ToolContext
 from cometgem.types.content import FunctionResponse
+from cometgem.types.nesting import deep_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from cometgem.conversation.options import Settings
-    from cometgem.request.functions import FunctionTool
-    from cometgem.types.content import FunctionCall
+    from cometgem.request.functions import DeclaredTool
+    from cometgem.types.content import Content, FunctionCall
 
-__all__ = ["Answer", "RunningCalls", "ToolRunner"]
+__all__ = ["Answer", "Outcome", "Setting", "Todo", "ToolRunner", "Waiting"]
 
 # How many synchronous functions run at once, unless ``concurrency`` is higher; anyio's default.
 _THREADS = 40
 
 
+class Todo(NamedTuple):
+    """A call to run, and whether it has been approved already."""
+
+    at: int
+    call: FunctionCall
+    approved: bool = False
+
+
 class Answer(NamedTuple):
-    """The response to the call at a position in the model's turn."""
+    """The response to the call at a position in the model's turn.
+
+    Attributes:
+        failed: Whether the response is a refusal or reports a failure.
+    """
 
     at: int
     response: FunctionResponse
+    failed: bool = False
 
 
-_Outcome: TypeAlias = Answer | BaseException | None  # None after the last answer
+class Waiting(NamedTuple):
+    """The call at a position in the model's turn waits for an answer from elsewhere."""
 
+    at: int
+    reason: str
+
+
+class Setting(NamedTuple):
+    """Where in the conversation the calls are made, for the ``ToolContext`` of functions."""
+
+    round: int
+    history: Callable[[], Sequence[Content]]
+
+
+Outcome: TypeAlias = Answer | Waiting
 
 _Found: TypeAlias = "tuple[FunctionTool, dict[str, Any]]"
 
@@ -55,90 +81,125 @@ class ToolRunner:
     """Runs the calls of one turn and returns their responses.
 
     Args:
-        functions: The functions that the model may call.
+        tools: What the model may call; the functions among them are run, calls of the others wait.
         settings: Whether failures are reported, who confirms calls, how many run at once.
     """
 
-    def __init__(self, functions: Iterable[FunctionTool], settings: Settings) -> None:
-        self.reports: bool = settings.on_tool_error == "report"
-        self._functions = {function.name: function for function in functions}
-        self._confirm = settings.confirm
-        self._concurrency = settings.concurrency
+    def __init__(self, tools: Sequence[DeclaredTool], settings: Settings) -> None:
+        self._settings = settings
+        self._tools = dict(_declared(tools))
         # A separate limiter: a thread that hangs would otherwise use up anyio's shared one.
-        self._threads = anyio.CapacityLimiter(max(settings.concurrency or 0, _THREADS))
+        self.threads: anyio.CapacityLimiter = anyio.CapacityLimiter(
+            max(settings.concurrency or 0, _THREADS)
+        )
+
+    def with_tools(self, tools: Sequence[DeclaredTool]) -> Self:
+        """Return a runner for other tools, which shares the threads."""
+        other = copy.copy(self)
+        other._tools = dict(_declared(tools))  # noqa: SLF001  a copy of this
+        return other
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the model may call."""
+        return [*self._tools]
+
+    @property
+    def reports(self) -> bool:
+        """Whether failures of functions are reported to the model."""
+        return self._settings.on_tool_error != "raise"
+
+    @property
+    def asks(self) -> bool:
+        """Whether someone is asked before each call."""
+        return self._settings.confirm is not None
+
+    def function(self, name: str) -> FunctionTool | None:
+        """Return the tool that can be run under this name, or None if its calls wait."""
+        tool = self._tools.get(name)
+        return tool if tool is not None and tool.function is not None else None
 
     async def run(
-        self, calls: Sequence[FunctionCall], done: Callable[[Answer], object]
+        self, calls: Sequence[Todo], setting: Setting, done: Callable[[Outcome], object]
     ) -> BaseException | None:
-        """Run all calls, and pass each answer to ``done`` as soon as it is ready.
+        """Run all calls, and pass each outcome to ``done`` as soon as it is ready.
 
         Returns:
             The first failure, which has cancelled the other calls, or None. It is not raised,
             since asyncio lets a SystemExit or KeyboardInterrupt of a task end the event loop.
         """
-        batch = _Batch(done, reports=self.reports)
-        limiter = anyio.CapacityLimiter(self._concurrency or math.inf)
+        batch = _Batch(done, self._report)
+        limiter = anyio.CapacityLimiter(self._settings.concurrency or math.inf)
         async with anyio.create_task_group() as group:
             batch.scope = group.cancel_scope
-            for at, call in enumerate(calls):
-                found = await batch.keep(at, call, partial(self._allow, call))
+            for todo in calls:
+                found = await batch.keep(todo, partial(self._allow, todo))
                 if batch.failures:
                     break
                 if isinstance(found, FunctionResponse):
-                    done(Answer(at, found))
+                    done(Answer(todo.at, found, failed=True))
                 elif found is not None:
-                    group.start_soon(self._work, batch, limiter, at, call, found)
+                    group.start_soon(self._work, batch, limiter, todo, found, setting)
         return batch.failures.pop(0) if batch.failures else None
 
     async def _work(
         self,
         batch: _Batch,
         limiter: anyio.CapacityLimiter,
-        at: int,
-        call: FunctionCall,
+        todo: Todo,
         found: _Found,
+        setting: Setting,
     ) -> None:
+        tool, arguments = found
+        call = todo.call
+
         async def run_one() -> FunctionResponse:
             try:
                 async with limiter:
-                    return await self._run_one(*found, call, batch.scope)
+                    if tool.context_parameter is not None:
+                        arguments[tool.context_parameter] = ToolContext(
+                            call=call,
+                            call_id=call.id,
+                            round=setting.round,
+                            history=setting.history(),
+                        )
+                    return await self._run_one(tool, arguments, call, batch.scope)
             except asyncio.CancelledError:
                 if batch.scope.cancel_called:
                     raise
                 _forget_cancellation()
                 raise ToolError(call, "cancelled itself") from None
 
-        response = await batch.keep(at, call, run_one)
+        response = await batch.keep(todo, run_one)
         if response is not None:
-            batch.done(Answer(at, response))
+            batch.done(Answer(todo.at, response))
 
-    async def _allow(self, call: FunctionCall) -> _Found | FunctionResponse:
-        """Return the function and its arguments, or the response of a call that is refused."""
-        tool, arguments = self._find(call)
-        refusal = await self._refusal(call)
-        return (tool, arguments) if refusal is None else _error_response(call, refusal)
+    async def _allow(self, todo: Todo) -> _Found | FunctionResponse:
+        """Return the function and its arguments, or the response of a call that is refused.
 
-    def _find(self, call: FunctionCall) -> tuple[FunctionTool, dict[str, Any]]:
+        Raises:
+            ToolCallError: The call cannot be run.
+            Pause: The call waits.
+            ConfigurationError: Whoever confirms the call did not decide, or edited the arguments
+                so that they do not fit.
+        """
+        call = todo.call
         if call.will_continue:
-            raise UnfinishedCallError(call)
-        if call.name not in self._functions:
-            raise UnknownToolError(call, [*self._functions])
-        tool = self._functions[call.name]
-        if tool.function is None:
-            raise UnknownToolError(call, [*self._functions])
-        return tool, tool.parse(call)
-
-    async def _refusal(self, call: FunctionCall) -> str | None:
-        if self._confirm is None:
-            return None
-        verdict = await self._call(self._confirm, call)
-        if verdict is True:
-            return None
-        if verdict is False:
-            return "the user refused this call"
-        if isinstance(verdict, str):
-            return verdict
-        raise ConfigurationError(f"confirm must return True, False or a reason, got {verdict!r}")
+            raise ToolCallError(call, "unfinished")
+        if call.name not in self._tools:
+            raise ToolCallError(call, "unknown_tool", known=self.names)
+        if (tool := self.function(call.name)) is None:
+            raise Pause
+        arguments = tool.parse(call)  # before anyone is asked about a call that cannot be run
+        if todo.approved or self._settings.confirm is None:
+            return tool, arguments
+        verdict = await call_function(self.threads, self._settings.confirm, call)
+        if (refusal := _refusal(call, verdict)) is not None:
+            return error_response(call, refusal)
+        try:
+            return tool, tool.parse(call)  # again, since the arguments may have been edited
+        except ToolCallError as error:
+            raise ConfigurationError(f"confirm edited the {error}") from None
 
     async def _run_one(
         self,
@@ -150,152 +211,109 @@ class ToolRunner:
         result = None
         with anyio.move_on_after(tool.timeout) as time:
             try:
-                assert tool.function is not None  # noqa: S101  _find has checked it
-                result = await self._call(partial(tool.function, **arguments))
+                assert tool.function is not None  # noqa: S101  _allow has checked it
+                result = await call_function(self.threads, partial(tool.function, **arguments))
                 if has_images(result):
-                    result = await self._call(encode_images, result)
+                    result = await call_function(self.threads, encode_images, result)
                 await _let_cancellation_arrive(scope, time)
+            except (Pause, ToolFailed):
+                raise
             except Exception as error:
                 raise ToolError(call, f"raised {_described(error)}") from error
         if time.cancelled_caught:
             raise ToolTimeoutError(call, tool.timeout or 0.0)
         return to_response(tool, call, result)
 
-    async def _call(self, function: Callable[..., object], *arguments: object) -> object:
-        """Call a function, in a worker thread unless async; a thread that hangs is abandoned."""
-        if _is_async(function):
-            result = function(*arguments)
-        else:
-            from anyio.to_thread import run_sync  # noqa: PLC0415  only for synchronous functions
-
-            outcome = await run_sync(
-                partial(_outcome, function, *arguments),
-                abandon_on_cancel=True,
-                limiter=self._threads,
-            )
-            try:
-                if isinstance(outcome, _Raised):
-                    raise outcome.error
-                result = outcome
-            finally:
-                del outcome  # breaks the cycle through its traceback
-        return await result if inspect.isawaitable(result) else result
+    async def _report(self, call: FunctionCall, failure: ToolError | ToolFailed) -> str | None:
+        return await report(call, failure, self._settings.on_tool_error, self.threads)
 
 
 class _Batch:
-    """The calls of one turn: passes on answers, and collects failures instead of raising them."""
+    """The calls of one turn: passes on outcomes, and collects failures instead of raising them."""
 
-    def __init__(self, done: Callable[[Answer], object], *, reports: bool) -> None:
+    def __init__(
+        self,
+        done: Callable[[Outcome], object],
+        report_failure: Callable[[FunctionCall, ToolError | ToolFailed], Awaitable[str | None]],
+    ) -> None:
         self.done = done
-        self.reports = reports
         self.failures: list[BaseException] = []
         self.scope = anyio.CancelScope()  # that of the task group
+        self._report = report_failure
 
-    async def keep(
-        self, at: int, call: FunctionCall, step: Callable[[], Awaitable[_T]]
-    ) -> _T | None:
-        """Return the result of a step, or None if it has failed."""
+    async def keep(self, todo: Todo, step: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Return the result of a step, or None if it has failed or the call waits."""
         try:
             return await step()
-        except ToolError as error:
-            if self.reports:
-                self.done(Answer(at, _error_response(call, str(error))))
-            else:
-                self._fail(error)
+        except Pause as pause:
+            self.done(Waiting(todo.at, str(pause.reason)))
+        except (ToolError, ToolFailed) as failure:
+            await self._settle(todo, failure)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  raised again by RunningCalls.next
             self._fail(error)
         return None
 
+    async def _settle(self, todo: Todo, failure: ToolError | ToolFailed) -> None:
+        try:
+            message = await self._report(todo.call, failure)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  raised again by RunningCalls.next
+            self._fail(error)
+            return
+        if message is None:
+            self._fail(failure)
+        else:
+            self.done(Answer(todo.at, error_response(todo.call, message), failed=True))
+
     def _fail(self, error: BaseException) -> None:
         self.failures.append(error)
         self.scope.cancel()
 
 
-class RunningCalls:
-    """The running calls of one turn, in a task that is cancelled when this is dropped."""
-
-    def __init__(self, runner: ToolRunner, calls: Sequence[FunctionCall]) -> None:
-        self._answers: dict[int, FunctionResponse] = {}
-        self._outcomes: asyncio.Queue[_Outcome] = asyncio.Queue()
-        failures: list[BaseException] = []
-        self._task = asyncio.create_task(_run_into(self._outcomes, failures, runner, calls))
-        self._task.add_done_callback(partial(_report_end, self._outcomes, failures))
-
-    def __del__(self) -> None:
-        self.cancel()
-
-    @property
-    def ended(self) -> bool:
-        """Whether all calls have ended."""
-        return self._task.done()
-
-    @property
-    def responses(self) -> list[FunctionResponse]:
-        """The responses so far, in the order of the calls."""
-        return [self._answers[at] for at in sorted(self._answers)]
-
-    async def next(self) -> FunctionResponse | None:
-        """Wait for the next response and return it, or None after the last.
-
-        Raises:
-            ToolError: A function failed.
-            BaseException: A function raised an exception that is not an Exception.
-            ClosedError: The calls were cancelled in the meantime.
-        """
-        outcome = await self._outcomes.get()
-        try:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            if outcome is None:
-                return None
-            self._answers[outcome.at] = outcome.response
-            return outcome.response
-        finally:
-            del outcome  # breaks the cycle through its traceback
-
-    def cancel(self) -> None:
-        """Cancel the calls that are still running; may be called from any thread."""
-        loop = self._task.get_loop()
-        if not loop.is_running() or asyncio._get_running_loop() is loop:  # noqa: SLF001  None if there is none
-            self._task.cancel()
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has just been closed
-            loop.call_soon_threadsafe(self._task.cancel)
-
-    async def wait(self) -> None:
-        """Wait until all calls have ended; does not wait in another event loop than theirs."""
-        if self._task.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait([self._task])
+def _declared(tools: Sequence[DeclaredTool]) -> Iterator[tuple[str, FunctionTool | None]]:
+    """Yield the name of each declared function, with the tool if it is one of ours."""
+    for tool in tools:
+        if isinstance(tool, FunctionTool):
+            yield tool.name, tool
+            continue
+        if isinstance(tool, Mapping):
+            given: Any = tool.get("functionDeclarations", tool.get("function_declarations"))
+        else:
+            given = tool.function_declarations
+        for one in given or ():
+            name = one.get("name") if isinstance(one, Mapping) else getattr(one, "name", None)
+            if isinstance(name, str):
+                yield name, None
 
 
-async def _run_into(
-    outcomes: asyncio.Queue[_Outcome],
-    failures: list[BaseException],
-    runner: ToolRunner,
-    calls: Sequence[FunctionCall],
-) -> None:
-    # The task must not end with an error: it would keep its traceback, and so the stream, alive.
-    try:
-        failure = await runner.run(calls, outcomes.put_nowait)
-    except Exception as error:  # noqa: BLE001  raised again by RunningCalls.next
-        failure = error
-    if failure is not None:
-        failures.append(failure)
-    del failure  # the frame may outlive the task, as a traceback refers to it
+def _refusal(call: FunctionCall, verdict: object) -> str | None:
+    """Return why the call is refused, or None if it is allowed.
 
-
-def _report_end(
-    outcomes: asyncio.Queue[_Outcome], failures: list[BaseException], task: asyncio.Task[None]
-) -> None:
-    """Wake the waiting reader, even if the task was cancelled before its first step."""
-    if failures:
-        outcomes.put_nowait(failures.pop())
-    elif task.cancelled():
-        outcomes.put_nowait(ClosedError("the conversation was closed while its tools were running"))
-    else:
-        outcomes.put_nowait(None)
+    Raises:
+        Pause: It waits.
+        ConfigurationError: It is not a verdict.
+    """
+    if verdict is True:
+        return None
+    if verdict is False:
+        return REFUSED
+    if isinstance(verdict, str):
+        return verdict
+    if isinstance(verdict, Refuse):
+        return verdict.reason
+    if isinstance(verdict, Approve):
+        if verdict.args is not None:
+            call.args = deep_copy(verdict.args)
+        return None
+    if isinstance(verdict, Pause) or verdict is Pause:
+        raise verdict if isinstance(verdict, Pause) else Pause
+    raise ConfigurationError(
+        "confirm must return True, False or a reason, got"
+        f" {shown(verdict)}; Approve, Refuse and Pause are valid, too"
+    )
 
 
 async def _let_cancellation_arrive(*scopes: anyio.CancelScope) -> None:
@@ -316,28 +334,3 @@ def _described(error: Exception) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  the error of a function may not have a message
         return type(error).__name__
-
-
-class _Raised(NamedTuple):
-    error: BaseException
-
-
-def _outcome(function: Callable[..., object], *arguments: object) -> object:
-    """Return what the function raised as a value, as a future cannot carry every exception."""
-    try:
-        return function(*arguments)
-    except BaseException as error:  # noqa: BLE001  raised again in the event loop
-        return _Raised(error)
-
-
-def _is_async(function: object) -> bool:
-    while isinstance(function, partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  asks whether it is async, not whether it is callable
-    )
-
-
-def _error_response(call: FunctionCall, message: str) -> FunctionResponse:
-    """Return a response with the key "error"; https://ai.google.dev/api/caching#FunctionResponse."""
-    return FunctionResponse(name=call.name, id=call.id, response={"error": message})

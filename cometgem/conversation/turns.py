@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from cometgem.errors import ConfigurationError
 from cometgem.request.contents import Contents, contents_to_wire, instruction_to_wire
-from cometgem.response.usage import add_usage
 from cometgem.types.content import Content, Part
 from cometgem.types.nesting import deep_copy
-from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads it
+from cometgem.types.response import UsageMetadata  # noqa: TC001  msgspec reads the annotation
 from cometgem.types.unknown import inlined
 from cometgem.types.wire import encode
 
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Transcript",
-    "add_usage",
     "as_instruction",
     "as_turns",
+    "closed_calls",
     "model_turn",
     "read_transcript",
     "without_calls",
@@ -107,10 +106,14 @@ def as_instruction(instruction: Contents) -> Content:
 
 def model_turn(response: GenerateContentResponse) -> Content:
     """Return the model's turn, to be sent back; ``will_continue`` is removed from cut-off calls."""
-    content = response.content
-    if not any(call.will_continue for call in response.function_calls):
-        return content
-    return replace(content, parts=[_closed(part) for part in content.parts])
+    return closed_calls(response.content)
+
+
+def closed_calls(turn: Content) -> Content:
+    """Return the turn with ``will_continue`` removed from cut-off calls."""
+    if not any(part.function_call and part.function_call.will_continue for part in turn.parts):
+        return turn
+    return replace(turn, parts=[_closed(part) for part in turn.parts])
 
 
 def without_calls(content: Content) -> Content:

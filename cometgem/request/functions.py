@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import msgspec
 
-from cometgem.errors import ConfigurationError, ToolArgumentsError
+from cometgem.errors import ConfigurationError, ToolCallError
 from cometgem.request.annotations import encode_model
 from cometgem.request.arguments import check_bool, is_number, shown
 from cometgem.request.call_arguments import (
@@ -155,14 +155,14 @@ class FunctionTool:
         declared by ``from_schema`` gets the arguments as the model wrote them.
 
         Raises:
-            ToolArgumentsError: The arguments do not match the declaration.
+            ToolCallError: The arguments do not match the declaration.
         """
         try:
             return self._arguments.decode(call.args)
         except RecursionError:
-            raise ToolArgumentsError(call, "they are nested too deeply") from None
+            raise ToolCallError(call, "arguments", "they are nested too deeply") from None
         except (TypeError, ValueError, msgspec.ValidationError) as error:
-            raise ToolArgumentsError(call, str(error)) from None
+            raise ToolCallError(call, "arguments", str(error)) from None
 
     def to_response(self, call: FunctionCall, result: object) -> FunctionResponse:
         """Return the response for a result.

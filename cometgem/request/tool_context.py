@@ -23,7 +23,7 @@ class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         call: The call, as the model wrote it.
         call_id: The id of the call, if the model gave it one.
-        round: The number of the round, from 1.
+        round: The number of the round, from 1; 0 for a call of the history that is resumed.
         history: The contents sent so far, and the turn of the model that has the call.
     """
 

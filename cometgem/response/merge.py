@@ -308,6 +308,9 @@ class _CandidateMerger:
             self._grounding.add(grounding)
         if candidate.logprobs_result is not None:
             self._add_logprobs(candidate.logprobs_result)
+        self._add_lasts(candidate)
+
+    def _add_lasts(self, candidate: Candidate) -> None:
         if (
             candidate.avg_logprobs is not None
             or candidate.token_count is not None

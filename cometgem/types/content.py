@@ -147,7 +147,8 @@ class FunctionResponsePart(Wire, kw_only=True):
     spreadsheet_metadata: SpreadsheetMetadata | None = None
 
 
-class FunctionResponse(Wire, kw_only=True):
+# dict=True gives `call_index` a place outside the fields; msgspec requires gc=True with it.
+class FunctionResponse(Wire, kw_only=True, dict=True, gc=True):
     """The result of a `FunctionCall`, with the call's `name`, and its `id` if it has one."""
 
     name: str = ""
@@ -157,6 +158,15 @@ class FunctionResponse(Wire, kw_only=True):
     will_continue: bool | None = None
     scheduling: str | None = None
     """A `Scheduling`; for NON_BLOCKING functions."""
+
+    @property
+    def call_index(self) -> int | None:
+        """The position of its call among the calls of the turn, if a conversation handed it out.
+
+        Tells apart the results of calls of one function without ids. Otherwise None; never sent.
+        """
+        index: int | None = self.__dict__.get("call_index")
+        return index
 
 
 class ExecutableCode(Wire, kw_only=True):

@@ -74,5 +74,5 @@ def unflatten(flat: list[Any], *, copy_leaves: bool = False) -> Any:
 
 
 def _outside(struct: Wire) -> list[str]:
-    """Return the attributes outside the fields that are kept; ``raw`` is that of the original."""
-    return [name for name in getattr(struct, "__dict__", ()) if name != "raw"]
+    """Return the attributes outside the fields that are kept; others describe the original."""
+    return [name for name in getattr(struct, "__dict__", ()) if name not in ("raw", "call_index")]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cometgem.conversation.rounds import ConversationItem
+    from cometgem.types.content import FunctionCall
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = ["EVENT_STREAM", "JSON_TEXT", "Encoder", "event", "events"]
@@ -68,11 +69,16 @@ class Encoder(ABC):
         """Return the end of a response that was stopped on request."""
         return self.fail("The answer was stopped.")
 
-    def end(self, final: GenerateContentResponse) -> bytes:  # noqa: ARG002  not all need it
+    def end(
+        self,
+        final: GenerateContentResponse,  # noqa: ARG002  not all formats need it
+        pending: Sequence[FunctionCall] = (),  # noqa: ARG002
+    ) -> bytes:
         """Return what comes after the last item.
 
         Args:
             final: The last answer, merged, with the usage of all.
+            pending: The calls that wait for an answer, if the conversation is paused.
         """
         return b""
 

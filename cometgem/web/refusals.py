@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cometgem.errors import (
     APITimeoutError,
+    BadMessagesError,
     BadRequestError,
     CometGemError,
     ConfigurationError,
@@ -32,6 +33,7 @@ _SENTENCES: tuple[tuple[type[CometGemError], str], ...] = (
     (RateLimitError, "Too many requests. Please try again later."),
     (APITimeoutError, "The model took too long to answer. Please try again."),
     (BadRequestError, "The model does not accept this request."),
+    (BadMessagesError, "This request is not valid."),
     (ConfigurationError, "The service is not set up correctly."),
     (RunError, "The answer was interrupted. Please try again."),
     (CometGemError, "The model is not available at the moment. Please try again."),
@@ -86,7 +88,7 @@ def refusal(
             return Refusal(429, message, None if wait is None else math.ceil(wait))
         case APITimeoutError():
             return Refusal(504, message)
-        case BadRequestError():
+        case BadRequestError() | BadMessagesError():
             return Refusal(400, message)
         case CometGemError():
             return Refusal(502, message)

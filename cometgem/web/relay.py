@@ -205,7 +205,8 @@ class Relay(Served):
             if not encoder.tells_failures:
                 raise
             return
-        if data := data + encoder.end(_final(self._stream)):
+        data += encoder.end(_final(self._stream), getattr(self._stream, "pending", ()))
+        if data:
             await sender.send(data)
 
     async def _send_next(self, sender: Sender) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, get_args
 
-from cometgem.errors import ClosedError, ConfigurationError
+from cometgem.errors import BadMessagesError, ClosedError, ConfigurationError
 from cometgem.request.arguments import shown
 from cometgem.web.log import MemoryLog
 from cometgem.web.producer import Producer
@@ -90,7 +90,7 @@ class Runs:
         """Run a relay, and return its first viewer; a run under the same id is stopped.
 
         Raises:
-            ConfigurationError: The id is not a string of 1 to 256 characters.
+            BadMessagesError: The id is not a string of 1 to 256 characters.
             ClosedError: ``aclose`` was called.
         """
         _check_id(run_id)
@@ -118,7 +118,7 @@ class Runs:
             ended: Whether a run that has ended is shown as well, while it is kept.
 
         Raises:
-            ConfigurationError: The id is not a string of 1 to 256 characters.
+            BadMessagesError: The id is not a string of 1 to 256 characters.
             RunError: The log cannot be reached.
         """
         _check_id(run_id)
@@ -137,7 +137,7 @@ class Runs:
             Whether there was one.
 
         Raises:
-            ConfigurationError: The id is not a string of 1 to 256 characters.
+            BadMessagesError: The id is not a string of 1 to 256 characters.
             RunError: The log cannot be reached.
         """
         _check_id(run_id)
@@ -163,7 +163,7 @@ class Runs:
 
 def _check_id(run_id: str) -> None:
     if not isinstance(run_id, str) or not 0 < len(run_id) <= _MAX_ID:
-        raise ConfigurationError(
+        raise BadMessagesError(
             f"the id of a run must be a string of 1 to {_MAX_ID} characters, not"
             f" {shown(run_id[: _MAX_ID + 1] if isinstance(run_id, str) else run_id)}"
         )

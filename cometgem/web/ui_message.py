@@ -9,19 +9,24 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from cometgem.conversation.failures import MALFORMED
 from cometgem.errors import ConfigurationError
+from cometgem.request.arguments import shown
 from cometgem.types.content import FunctionCall
 from cometgem.types.response import GenerateContentResponse
+from cometgem.web.approvals import check_secret
 from cometgem.web.encoder import EVENT_STREAM, JSON_TEXT, Encoder, event, events
 from cometgem.web.seen_sources import SeenSources
 from cometgem.web.ui_citations import citations
-from cometgem.web.ui_tools import UITools
+from cometgem.web.ui_posted import last_answer, last_calls, page_ids
+from cometgem.web.ui_tools import UITools, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from cometgem.conversation.rounds import ConversationItem
     from cometgem.types.content import Blob, FunctionResponse, Part
+    from cometgem.web.approvals import Secret
     from cometgem.web.seen_sources import WebSource
 
 __all__ = ["UIMessageEncoder"]
@@ -34,7 +39,6 @@ _FINISH_REASONS = {
     "MAX_TOKENS": "length",
     "SAFETY": "content-filter",
     "RECITATION": "content-filter",
-    "LANGUAGE": "content-filter",
     "BLOCKLIST": "content-filter",
     "PROHIBITED_CONTENT": "content-filter",
     "SPII": "content-filter",
@@ -54,13 +58,19 @@ class UIMessageEncoder(Encoder):
 
     Args:
         sdk: The major version of the npm package. 7 gets the events that 6 does not know.
+        messages: The messages that the page has posted. Needed if the last one is an answer that
+            goes on, because its calls were approved: it gets their results.
         page_tools: The names of the tools that the page declares itself; all others are marked as
             dynamic, without which the page would refuse them.
+        page_runs: The names of those among them that the page runs. If a conversation waits for
+            one, the page is not asked to approve it.
+        secret: Signs the requests for approval, so that the page cannot approve a call that the
+            model has not made. At least 16 bytes, the same for ``answers_from_ui_messages``.
         message_id: The id of the message, if it is known before the page makes one up.
         thoughts: Whether thoughts are written, as reasoning.
 
     Raises:
-        ConfigurationError: ``sdk`` is neither 6 nor 7.
+        ConfigurationError: An argument is not valid.
     """
 
     headers: ClassVar[Mapping[str, str]] = {
@@ -68,31 +78,40 @@ class UIMessageEncoder(Encoder):
         "x-vercel-ai-ui-message-stream": "v1",
     }
     delta: ClassVar[str | None] = (
-        r'(?P<kind>data: \{"type":"(?:text|reasoning)-delta","id":"\d+","delta":")'
+        r'(?P<kind>data: \{"type":"(?:text|reasoning)-delta","id":"[^"\\]*","delta":")'
         rf'{JSON_TEXT}"\}}'
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is an option of its own
         self,
         sdk: Literal[6, 7] = 6,
         *,
+        messages: object = None,
         page_tools: Collection[str] = (),
+        page_runs: Collection[str] = (),
+        secret: Secret = None,
         message_id: str | None = None,
         thoughts: bool = True,
     ) -> None:
         if sdk not in (6, 7):
-            raise ConfigurationError(f"sdk={sdk!r} is not valid; use 6 or 7")
+            raise ConfigurationError(f"sdk={shown(sdk)} is not valid; use 6 or 7")
+        for name, names in (("page_tools", page_tools), ("page_runs", page_runs)):
+            if isinstance(names, str):
+                raise ConfigurationError(f"{name}={shown(names)} is not a list; use [{names!r}]")
         self._sdk = sdk
         self._message_id = message_id
         self._thoughts = thoughts
-        self._tools = UITools(page_tools)
+        self._tools = UITools(page_tools, page_runs, check_secret(secret))
         self._sources = SeenSources()
         self._in_step = False
         self._answered = False  # the step has results, so what comes next is another step
         self._blocks = 0
         self._kind: Literal["text", "reasoning"] = "text"
         self._open = ""  # the id of the open block
+        self._sealed = False  # the open block has a signature, so it gets no more text
         self._text: list[str] = []  # of the open block
+        self._text_before: list[str] = []  # of the text blocks of the step that have ended
+        self._continue(messages)
 
     def start(self) -> bytes:
         """Return the ``start`` event."""
@@ -106,23 +125,33 @@ class UIMessageEncoder(Encoder):
         if isinstance(item, GenerateContentResponse):
             return b"".join(self._of_chunk(item))
         if isinstance(item, FunctionCall):
-            return self._begin_step() + self._close() + self._tools.call(item)
+            called = self._tools.of_item(item)
+            return self._begin_step() + self._close() + called if called else b""
         return self._of_result(item)
 
     def fail(self, message: str) -> bytes:
         """Return the end of open blocks, an ``error`` event and the end of the stream."""
-        return self._close() + event({"type": "error", "errorText": message}) + _DONE
+        ended = self._close() + self._tools.cut_off()
+        return ended + event({"type": "error", "errorText": message}) + _DONE
 
     def stop(self) -> bytes:
         """Return the end of open blocks, an ``abort`` event and the end of the stream."""
-        return self._close() + event({"type": "abort"}) + _DONE
+        return self._close() + self._tools.cut_off() + event({"type": "abort"}) + _DONE
 
-    def end(self, final: GenerateContentResponse) -> bytes:
-        """Return the end of open blocks and steps, a ``finish`` event and the end of the stream."""
-        calls = b"".join(map(self._tools.call, self._tools.unseen(final.function_calls)))
-        ended = (b"" if self._in_step else self._begin_step()) + self._close(final) + calls
+    def end(self, final: GenerateContentResponse, pending: Sequence[FunctionCall] = ()) -> bytes:
+        """Return the end of open blocks and steps, a ``finish`` event and the end of the stream.
+
+        A call that waits for the page is preceded by a ``tool-approval-request``, unless the page
+        runs it itself.
+        """
+        ended = self._close(final) + self._tools.cut_off() + self._tools.approvals(pending)
+        waits = bool(pending or self._tools.calls.open)
+        if self._in_step:
+            ended += event({"type": "finish-step"})
         reason = final.finish_reason or ""
-        known = _FINISH_REASONS.get(reason, "other" if reason else "content-filter")
+        known = _FINISH_REASONS.get(reason, "other")
+        if not reason and final.block_reason:
+            known = "content-filter"
         metadata: dict[str, Any] = {"finishReason": reason or final.block_reason}
         if final.model_version:
             metadata["model"] = final.model_version
@@ -130,10 +159,24 @@ class UIMessageEncoder(Encoder):
             metadata["usage"] = final.usage_metadata.to_dict()
         finish = {
             "type": "finish",
-            "finishReason": "tool-calls" if known == "stop" and self._tools.pending else known,
+            "finishReason": "tool-calls" if waits and known in ("stop", "other") else known,
             "messageMetadata": metadata,
         }
-        return ended + events({"type": "finish-step"}, finish) + _DONE
+        return ended + event(finish) + _DONE
+
+    def _continue(self, messages: object) -> None:
+        """Go on with the last message, if that is an answer, as the page does."""
+        if (message := last_answer(messages)) is None:
+            return
+        given = message.get("id")
+        if self._message_id is None and isinstance(given, str):
+            self._message_id = given
+        self._tools.calls.reserve(page_ids(message))
+        for at, call in enumerate(last_calls(message)):
+            if call.answered:
+                self._tools.calls.add_posted(
+                    at, call.name, call.call_id, call.page_id, refused=not call.approved
+                )
 
     def _of_chunk(self, chunk: GenerateContentResponse) -> Iterator[bytes]:
         yield self._begin_step()
@@ -141,38 +184,53 @@ class UIMessageEncoder(Encoder):
             yield self._of_part(part)
         for source in self._sources.new(chunk):
             yield event(_source(source))
+        if chunk.finish_reason in MALFORMED:  # a conversation asks the model again
+            self._answered = True
+            yield self._tools.cut_off()
 
     def _of_part(self, part: Part) -> bytes:
         signature = part.thought_signature
         if part.function_call is not None:
-            self._tools.remember_signature(part.function_call, signature)
-            return b""
+            called = self._tools.of_part(part)
+            return self._close() + called if called else b""
         if part.thought and not self._thoughts:
             return b""
         if part.inline_data is not None:
             return self._of_media(part.inline_data, signature, thought=bool(part.thought))
-        if part.executable_code is not None or part.code_execution_result is not None:
-            return self._close() + self._tools.code(part)
+        if called := self._tools.of_api(part):
+            return self._close() + called
         if part.text or signature:
             return self._of_text(part.text or "", signature, thought=bool(part.thought))
         return b""
 
     def _of_text(self, text: str, signature: str | None, *, thought: bool) -> bytes:
         kind: Literal["text", "reasoning"] = "reasoning" if thought else "text"
+        if signature and not text and self._open and kind == self._kind and not self._sealed:
+            # A block of its own. The open one still waits for its citations, which come at the end.
+            self._blocks += 1
+            self._sealed = True
+            alone = {"id": str(self._blocks)}
+            return events(
+                signed({"type": f"{kind}-start", **alone}, signature),
+                {"type": f"{kind}-end", **alone},
+            )
         written = b""
-        if self._open and (signature or kind != self._kind):
+        if self._open and (signature or self._sealed or kind != self._kind):
             written = self._close()
         if not self._open:
             self._blocks += 1
             self._kind, self._open = kind, str(self._blocks)
-            written += event(_signed({"type": f"{kind}-start", "id": self._open}, signature))
+            written += event(signed({"type": f"{kind}-start", "id": self._open}, signature))
+        # A signature belongs to exactly the text that it came with.
+        self._sealed = signature is not None
         if text:
             self._text.append(text)
             written += event({"type": f"{kind}-delta", "id": self._open, "delta": text})
-        # A signature belongs to exactly the text that it came with.
-        return written + self._close(signature=signature) if signature else written
+        return written
 
-    def _of_media(self, media: Blob, signature: str | None, *, thought: bool) -> bytes:
+    def _of_media(
+        self, media: Blob, signature: str | None, *, thought: bool, result_of: str | None = None
+    ) -> bytes:
         if thought and self._sdk == 6:  # noqa: PLR2004  the version that has no such event
             return b""
         data = base64.b64encode(media.data).decode()
@@ -181,36 +239,43 @@ class UIMessageEncoder(Encoder):
             "url": f"data:{media.mime_type};base64,{data}",
             "mediaType": media.mime_type,
         }
-        return self._close() + event(_signed(file, signature))
+        extra = None if result_of is None else {"toolCallId": result_of}
+        return self._close() + event(signed(file, signature, extra))
 
     def _of_result(self, response: FunctionResponse) -> bytes:
-        written = self._begin_step() + self._close() + self._tools.result(response)
+        known = self._tools.calls.of_result(response)
+        if known is None:
+            return b""
+        written = self._close() + self._tools.result(known, response)
         for part in response.parts:
-            if part.inline_data is not None:
-                written += self._of_media(part.inline_data, None, thought=False)
+            if (media := part.inline_data) is not None:
+                written += self._of_media(media, None, thought=False, result_of=known.page_id)
         self._answered = True
         return written
 
     def _begin_step(self) -> bytes:
-        if self._in_step and not (self._answered and not self._tools.pending):
+        going_on = any(not known.posted for known in self._tools.calls.open)
+        if self._in_step and (going_on or not self._answered):
             return b""
         ended = b""
         if self._in_step:
             ended = self._close() + event({"type": "finish-step"})
         self._in_step, self._answered = True, False
+        self._text_before = []
+        self._tools.calls.begin_step()
         return ended + event({"type": "start-step"})
 
-    def _close(
-        self, final: GenerateContentResponse | None = None, *, signature: str | None = None
-    ) -> bytes:
+    def _close(self, final: GenerateContentResponse | None = None) -> bytes:
         """Return the end of the open block, if there is one."""
         if not self._open:
             return b""
-        ended = _signed({"type": f"{self._kind}-end", "id": self._open}, signature)
-        if final is not None and self._kind == "text":
-            ended |= citations(final, "".join(self._text))
-        self._open = ""
-        self._text = []
+        ended: dict[str, Any] = {"type": f"{self._kind}-end", "id": self._open}
+        text = "".join(self._text)
+        if self._kind == "text":
+            if final is not None:
+                ended |= citations(final, text, "".join(self._text_before))
+            self._text_before.append(text)
+        self._open, self._sealed, self._text = "", False, []
         return event(ended)
 
 
@@ -224,9 +289,3 @@ def _source(source: WebSource) -> dict[str, Any]:
         "mediaType": "text/plain",
         "title": source.title or source.uri,
     }
-
-
-def _signed(data: dict[str, Any], signature: str | None) -> dict[str, Any]:
-    if signature is None:
-        return data
-    return {**data, "providerMetadata": {"google": {"thoughtSignature": signature}}}

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any
 
-from cometgem.errors import ConfigurationError
+from cometgem.conversation.open_turn import OpenTurn
+from cometgem.conversation.verdicts import REFUSED, Approve, Refuse
+from cometgem.errors import BadMessagesError
 from cometgem.request.arguments import shown
 from cometgem.types.content import (
-    Blob,
     CodeExecutionResult,
     Content,
     ExecutableCode,
-    FileData,
     FunctionCall,
     FunctionResponse,
+    FunctionResponseBlob,
+    FunctionResponsePart,
     Part,
+    ToolCall,
+    ToolResponse,
+)
+from cometgem.web.approvals import check_approval, check_secret
+from cometgem.web.posted import MAX_SIZE, Files, as_response, check_messages, text_of
+from cometgem.web.ui_posted import (
+    api_id,
+    is_tool,
+    last_answer,
+    last_calls,
+    metadata_of,
+    posted_call,
+    steps_of,
 )
 from cometgem.web.ui_tools import CODE_EXECUTION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["MAX_MESSAGES", "MAX_MESSAGES_SIZE", "contents_from_ui_messages"]
+    from cometgem.web.approvals import Secret
+    from cometgem.web.ui_posted import PostedCall
 
-MAX_MESSAGES = 1000
-MAX_MESSAGES_SIZE = 32 << 20
-"""The maximum of all text and files together, in characters."""
+__all__ = ["answers_from_ui_messages", "contents_from_ui_messages"]
 
-_FINISHED = ("output-available", "output-error", "output-denied")
+_UNANSWERED = "this call was not answered"
 
 
 def contents_from_ui_messages(
@@ -37,12 +49,13 @@ def contents_from_ui_messages(
     *,
     tools: Collection[str] | None = None,
     allow_files: Sequence[str] = ("data:",),
-    max_size: int | None = MAX_MESSAGES_SIZE,
+    max_size: int | None = MAX_SIZE,
 ) -> list[Content]:
     """Return the ``messages`` that the page has posted as contents.
 
     Thoughts are kept only with their signature, since the API reads no others. Sources and the
-    page's own data are left out.
+    page's own data are left out. A call that was never answered gets a response that says so; calls
+    that a person has just approved or refused get none: see ``answers_from_ui_messages``.
 
     Args:
         messages: The decoded JSON: a list of messages with ``role`` and ``parts``.
@@ -52,197 +65,208 @@ def contents_from_ui_messages(
         max_size: The maximum size of all strings in the messages, in characters; None is no limit.
 
     Raises:
-        ConfigurationError: The messages are not valid, too large, or hold what is not allowed.
-            Answer with status 400.
+        BadMessagesError: The messages are not valid, too large, or hold what is not allowed.
+            Answer with the status 400.
+        ConfigurationError: ``allow_files`` is not valid.
     """
-    if not isinstance(messages, list) or not messages:
-        raise ConfigurationError("messages must be a list of at least one message")
-    if len(messages) > MAX_MESSAGES:
-        raise ConfigurationError(
-            f"there are {len(messages):,} messages, and at most {MAX_MESSAGES:,} are accepted"
-        )
-    if max_size is not None and (size := _size(messages, max_size)) > max_size:
-        raise ConfigurationError(
-            f"the messages hold more than {max_size:,} characters (at least {size:,})"
-        )
-    reader = _Reader(tools, tuple(allow_files))
-    contents = [content for at, one in enumerate(messages) for content in reader.read(one, at)]
+    reader = _Reader(tools, Files(allow_files))
+    said = check_messages(messages, max_size)
+    contents = [
+        content
+        for at, message in enumerate(said)
+        for content in reader.read(message, f"messages[{at}]", is_last=at == len(said) - 1)
+    ]
     if not contents:
-        raise ConfigurationError("the messages hold nothing that could be sent")
+        raise BadMessagesError("the messages hold nothing that could be sent")
     return contents
 
 
-class _Reader:
-    def __init__(self, tools: Collection[str] | None, allow_files: tuple[str, ...]) -> None:
-        self._tools = tools
-        self._allow_files = allow_files
+def answers_from_ui_messages(
+    messages: object, *, secret: Secret
+) -> dict[int, Approve | Refuse] | None:
+    """Return what the person said to the calls that waited, for ``run_tools(answers=...)``.
 
-    def read(self, message: object, at: int) -> Iterator[Content]:
+    Args:
+        messages: The messages that the page has posted.
+        secret: That of the ``UIMessageEncoder`` that asked. With None the page is believed: it can
+            make the backend call any of its tools with any arguments.
+
+    Returns:
+        ``Approve()`` or ``Refuse(reason)`` by the index among the pending calls, or None if the
+        messages do not end with approvals.
+
+    Raises:
+        BadMessagesError: Something was approved that nobody has asked for, or another call still
+            waits for its approval.
+        ConfigurationError: The secret is too short.
+    """
+    key = check_secret(secret)
+    message = last_answer(check_messages(messages, None))
+    calls = [] if message is None else last_calls(message)
+    answered = [call for call in calls if call.answered]
+    if not answered:
+        return None
+    for call in calls:
+        if call.state == "approval-requested":
+            raise BadMessagesError(f"the call of tool {shown(call.name)} is not approved yet")
+        if call.answered and call.approved:
+            check_approval(key, call.approval, call.page_id, call.name, call.args)
+    return {
+        at: Approve() if call.approved else Refuse(call.reason or REFUSED)
+        for at, call in enumerate(answered)
+    }
+
+
+class _Reader:
+    def __init__(self, tools: Collection[str] | None, files: Files) -> None:
+        self._tools = tools
+        self._files = files
+
+    def read(self, message: object, where: str, *, is_last: bool) -> Iterator[Content]:
         """Yield the turns of one message: an answer has one for each step, and for its results."""
-        where = f"messages[{at}]"
         if not isinstance(message, dict):
-            raise ConfigurationError(f"{where} is not an object")
+            raise BadMessagesError(f"{where} is not an object")
         role, parts = message.get("role"), message.get("parts")
         if role not in ("user", "assistant"):
-            raise ConfigurationError(
+            raise BadMessagesError(
                 f"{where}.role is {shown(role)}; only 'user' and 'assistant' are accepted"
             )
         if not isinstance(parts, list):
-            raise ConfigurationError(f"{where}.parts is not a list")
-        for number, part in enumerate(parts):
+            raise BadMessagesError(f"{where}.parts is not a list")
+        for at, part in enumerate(parts):
             if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-                raise ConfigurationError(f"{where}.parts[{number}] is not an object with a type")
+                raise BadMessagesError(f"{where}.parts[{at}] is not an object with a type")
         if role == "user":
-            said = [part for one in parts for part in self._user_part(one, where)]
+            said = [part for one in parts for part in self._of_user(one, where)]
             if said:
                 yield Content(role="user", parts=said)
             return
-        for step in _steps(parts):
-            yield from self._step(step, where)
+        steps = list(steps_of(parts))
+        for at, step in enumerate(steps):
+            waits = is_last and at == len(steps) - 1
+            yield from self._of_step(step, where, may_wait=waits)
 
-    def _user_part(self, part: dict[str, Any], where: str) -> Iterator[Part]:
+    def _of_user(self, part: dict[str, Any], where: str) -> Iterator[Part]:
         if part["type"] == "text":
-            if text := _text(part, "text", where):
+            if text := text_of(part, "text", where):
                 yield Part(text=text)
         elif part["type"] == "file":
-            yield self._file(part, where)
-        elif part["type"].startswith(("tool-", "dynamic-tool")):
-            raise ConfigurationError(f"{where}: a message of the user cannot hold tool results")
+            yield self._files.read(
+                text_of(part, "url", where), text_of(part, "mediaType", where), where
+            )
+        elif is_tool(part):
+            raise BadMessagesError(f"{where}: a message of the user cannot hold tool results")
 
-    def _step(self, parts: list[dict[str, Any]], where: str) -> Iterator[Content]:
+    def _of_step(
+        self, parts: list[dict[str, Any]], where: str, *, may_wait: bool
+    ) -> Iterator[Content]:
         said: list[Part] = []
-        results: list[Part] = []
+        responses: list[FunctionResponse | None] = []
+        by_page_id: dict[str, FunctionResponse] = {}
         for part in parts:
             kind = part["type"]
             if kind in ("text", "reasoning"):
                 said += _said(part, where)
             elif kind == "file":
-                said.append(_sign(self._file(part, where), part, "providerMetadata"))
-            elif kind == "dynamic-tool" or kind.startswith("tool-"):
-                call, result = self._tool(part, where)
-                said += call
-                results += result
-        if said:
-            yield Content(role="model", parts=said)
-        if results:
-            yield Content(role="user", parts=results)
+                self._add_file(part, where, said, by_page_id)
+            elif is_tool(part) and part.get("providerExecuted") is True:
+                said += _of_api(part, where)
+            elif is_tool(part) and (call := posted_call(part)) is not None:
+                self._check_tool(call, where)
+                asked = Part(
+                    function_call=FunctionCall(name=call.name, args=call.args, id=call.call_id)
+                )
+                said.append(_signed(asked, part, "callProviderMetadata"))
+                response = None
+                if not (may_wait and call.answered):
+                    response = FunctionResponse(
+                        name=call.name, response=_result(call, part), id=call.call_id
+                    )
+                    by_page_id[call.page_id] = response
+                responses.append(response)
+        if not said:
+            return
+        turn = OpenTurn(Content(role="model", parts=said))
+        for at, response in enumerate(responses):
+            if response is not None:
+                turn.responses[at] = response
+        yield from turn.turns()
 
-    def _file(self, part: dict[str, Any], where: str) -> Part:
-        url, mime_type = _text(part, "url", where), _text(part, "mediaType", where)
-        if not url.startswith(self._allow_files):
-            allowed = ", ".join(map(repr, self._allow_files)) or "none"
-            raise ConfigurationError(
-                f"{where}: the file URL {shown(url[:80])} is not allowed; URLs may begin with:"
-                f" {allowed}"
-            )
-        if not url.startswith("data:"):
-            return Part(file_data=FileData(file_uri=url, mime_type=mime_type or None))
-        head, comma, data = url.partition(",")
-        if not comma or not head.endswith(";base64"):
-            raise ConfigurationError(f"{where}: a data URL must be in base64")
-        try:
-            content = base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            raise ConfigurationError(f"{where}: a data URL is not valid base64") from None
-        kind = mime_type or head[len("data:") : -len(";base64")]
-        return Part(inline_data=Blob(data=content, mime_type=kind))
+    def _check_tool(self, call: PostedCall, where: str) -> None:
+        if self._tools is not None and call.name not in self._tools:
+            raise BadMessagesError(f"{where}: there is no tool {shown(call.name)}")
 
-    def _tool(self, part: dict[str, Any], where: str) -> tuple[list[Part], list[Part]]:
-        """Return a call and its result, as parts of two turns; neither if it is unfinished."""
-        dynamic = part["type"] == "dynamic-tool"
-        name = _text(part, "toolName", where) if dynamic else part["type"].removeprefix("tool-")
-        state = part.get("state")
-        if part.get("providerExecuted") is True:
-            return (_code(part, where), []) if name == CODE_EXECUTION else ([], [])
-        if self._tools is not None and name not in self._tools:
-            raise ConfigurationError(f"{where}: there is no tool {shown(name)}")
-        if state not in _FINISHED:
-            # The API refuses a call without a result; a call that waits is answered by the server.
-            return [], []
-        args = part.get("input")
-        if not isinstance(args, dict):
-            raise ConfigurationError(f"{where}: the input of tool {shown(name)} is not an object")
-        given = _text(part, "toolCallId", where)
-        # Ids that the encoder made up are not the API's.
-        call_id = None if not given or given.startswith("call_") else given
-        call = Part(function_call=FunctionCall(name=name, args=args, id=call_id))
-        answer = FunctionResponse(name=name, response=_result(part, state), id=call_id)
-        return [_sign(call, part, "callProviderMetadata")], [Part(function_response=answer)]
-
-
-def _steps(parts: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    step: list[dict[str, Any]] = []
-    for part in parts:
-        if part["type"] == "step-start":
-            yield step
-            step = []
-        else:
-            step.append(part)
-    yield step
+    def _add_file(
+        self,
+        part: dict[str, Any],
+        where: str,
+        said: list[Part],
+        by_page_id: dict[str, FunctionResponse],
+    ) -> None:
+        url = text_of(part, "url", where)
+        if not self._files.allows(url):
+            return  # an address of the model's own, which the page did not choose
+        file = self._files.read(url, text_of(part, "mediaType", where), where)
+        result_of = metadata_of(part, "providerMetadata", "cometgem").get("toolCallId")
+        if not isinstance(result_of, str):
+            said.append(_signed(file, part, "providerMetadata"))
+        elif result_of in by_page_id and (blob := file.inline_data) is not None:
+            media = FunctionResponseBlob(data=blob.data, mime_type=blob.mime_type)
+            by_page_id[result_of].parts.append(FunctionResponsePart(inline_data=media))
 
 
 def _said(part: dict[str, Any], where: str) -> list[Part]:
-    text, thought = _text(part, "text", where), part["type"] == "reasoning"
-    said = _sign(Part(text=text, thought=thought or None), part, "providerMetadata")
+    text, thought = text_of(part, "text", where), part["type"] == "reasoning"
+    said = _signed(Part(text=text, thought=thought or None), part, "providerMetadata")
     if said.thought_signature is None and (thought or not text):
         return []
     return [said]
 
 
-def _sign(part: Part, data: dict[str, Any], key: str) -> Part:
+def _signed(part: Part, data: dict[str, Any], key: str) -> Part:
     """Put the signature back where it was."""
-    metadata = data.get(key)
-    google = metadata.get("google") if isinstance(metadata, dict) else None
-    signature = google.get("thoughtSignature") if isinstance(google, dict) else None
+    signature = metadata_of(data, key, "google").get("thoughtSignature")
     if isinstance(signature, str) and signature:
         part.thought_signature = signature
     return part
 
 
-def _code(part: dict[str, Any], where: str) -> list[Part]:
+def _of_api(part: dict[str, Any], where: str) -> list[Part]:
+    """Return a tool that the API ran, and its result if there is one."""
     given, output = part.get("input"), part.get("output")
-    if part.get("state") != "output-available":
+    kind = metadata_of(part, "callProviderMetadata", "cometgem").get("part")
+    if kind not in (CODE_EXECUTION, "toolCall") or not isinstance(given, dict):
         return []
-    if not isinstance(given, dict) or not isinstance(output, dict):
-        raise ConfigurationError(f"{where}: the code that was run has no input or no output")
-    code = ExecutableCode(
-        code=_text(given, "code", where), language=_text(given, "language", where)
-    )
-    result = CodeExecutionResult(
-        outcome=_text(output, "outcome", where), output=_text(output, "output", where)
-    )
-    return [Part(executable_code=code), Part(code_execution_result=result)]
+    call_id = api_id(part)
+    if kind == "toolCall":
+        name = text_of(part, "toolName", where)
+        call = Part(tool_call=ToolCall(tool_type=name, args=given, id=call_id))
+        answer = Part(
+            tool_response=ToolResponse(tool_type=name, response=as_response(output), id=call_id)
+        )
+    else:
+        code, language = text_of(given, "code", where), text_of(given, "language", where)
+        call = Part(executable_code=ExecutableCode(code=code, language=language, id=call_id))
+        done = output if isinstance(output, dict) else {}
+        answer = Part(
+            code_execution_result=CodeExecutionResult(
+                outcome=text_of(done, "outcome", where),
+                output=text_of(done, "output", where) if "output" in done else None,
+                id=call_id,
+            )
+        )
+    _signed(call, part, "callProviderMetadata")
+    if part.get("state") != "output-available":
+        return [call]
+    return [call, _signed(answer, part, "resultProviderMetadata")]
 
 
-def _result(part: dict[str, Any], state: str) -> dict[str, Any]:
-    if state == "output-available":
-        output = part.get("output")
-        return output if isinstance(output, dict) else {"result": output}
-    if state == "output-denied":
-        return {"error": "the user refused this call"}
-    return {"error": part.get("errorText") or "the tool failed"}
-
-
-def _text(data: dict[str, Any], key: str, where: str) -> str:
-    value = data.get(key, "")
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{where}: {key} is not a string, but {shown(value)}")
-    return value
-
-
-def _size(value: object, limit: int) -> int:
-    """Count the characters of all strings, without recursion, and stop above the limit."""
-    size, todo = 0, [value]
-    while todo and size <= limit:
-        item = todo.pop()
-        if isinstance(item, str):
-            size += len(item)
-        elif isinstance(item, list):
-            size += len(item)
-            todo += item
-        elif isinstance(item, dict):
-            size += sum(map(len, map(str, item)))
-            todo += item.values()
-    return size
+def _result(call: PostedCall, part: dict[str, Any]) -> dict[str, Any]:
+    if call.state == "output-available":
+        return as_response(part.get("output"))
+    if call.state == "output-denied" or call.approved is False:
+        return {"error": call.reason or REFUSED}
+    if call.state == "output-error":
+        error = part.get("errorText")
+        return {"error": error if isinstance(error, str) and error else "the tool failed"}
+    return {"error": _UNANSWERED}

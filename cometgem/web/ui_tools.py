@@ -4,135 +4,166 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cometgem.web.approvals import approval_id
+from cometgem.web.calls import Calls
 from cometgem.web.encoder import event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from cometgem.types.content import (
-        CodeExecutionResult,
-        ExecutableCode,
-        FunctionCall,
-        FunctionResponse,
-        Part,
-    )
+    from cometgem.types.content import FunctionCall, FunctionResponse, Part
+    from cometgem.web.calls import KnownCall
 
-__all__ = ["CODE_EXECUTION", "UITools"]
+__all__ = ["CODE_EXECUTION", "UITools", "signed"]
 
 CODE_EXECUTION = "code_execution"
 """The name under which the page sees code that the API ran."""
 
+_CUT_OFF = "the call was cut off"
+
 
 class UITools:
-    """Writes calls and results.
+    """Writes calls, results and requests for approval.
 
-    Attributes:
-        pending: The calls without a result: their names, the API's ids, and those for the page.
+    Args:
+        page_tools: The names of the tools that the page declares.
+        page_runs: The names of those that the page runs itself.
+        secret: Signs the requests for approval.
     """
 
-    def __init__(self, page_tools: Collection[str]) -> None:
-        self.pending: list[tuple[str, str | None, str]] = []
-        self._page_tools = frozenset(page_tools)
-        self._ids: set[str] = set()
-        self._seen: list[FunctionCall] = []
-        self._signatures: list[tuple[FunctionCall, str]] = []
-        self._code = ""  # the id of the code that is running
+    def __init__(
+        self, page_tools: Collection[str], page_runs: Collection[str], secret: bytes | None
+    ) -> None:
+        self.calls = Calls()
+        self._page_tools = frozenset(page_tools) | frozenset(page_runs)
+        self._page_runs = frozenset(page_runs)
+        self._secret = secret
+        self._running: list[tuple[str, str | None, str]] = []  # tools of the API: kind, ids
 
-    def remember_signature(self, call: FunctionCall, signature: str | None) -> None:
-        """Note the signature of the part that a call came in."""
-        if signature is not None:
-            self._signatures.append((call, signature))
+    def of_part(self, part: Part) -> bytes:
+        """Return what a part of a chunk begins or completes."""
+        return b"".join(map(self._call, self.calls.of_part(part)))
 
-    def unseen(self, calls: Iterable[FunctionCall]) -> list[FunctionCall]:
-        """Return the calls that were not written, as those of a stream that runs no functions."""
-        return [call for call in calls if call not in self._seen]
+    def of_item(self, call: FunctionCall) -> bytes:
+        """Return the call that a conversation hands out, unless it was found in a chunk."""
+        known = self.calls.of_item(call)
+        return b"" if known is None else self._call(known)
 
-    def call(self, call: FunctionCall) -> bytes:
-        """Return a complete call as an event."""
-        name = self._new_id(call.id)
-        self.pending.append((call.name, call.id, name))
-        self._seen.append(call)
-        data: dict[str, Any] = {
-            "type": "tool-input-available",
-            "toolCallId": name,
-            "toolName": call.name,
-            "input": call.args,
-        }
-        if call.name not in self._page_tools:
-            data["dynamic"] = True
-        if signature := self._signature(call):
-            data["providerMetadata"] = {"google": {"thoughtSignature": signature}}
-        return event(data)
-
-    def result(self, response: FunctionResponse) -> bytes:
-        """Return the response to a call as an event, or nothing if there was no such call."""
-        found = self._find(response)
-        if found is None:
-            return b""
-        self.pending.remove(found)
-        data: dict[str, Any] = {"type": "tool-output-available", "toolCallId": found[2]}
-        if response.response.keys() == {"error"}:
-            data["type"] = "tool-output-error"
-            data["errorText"] = str(response.response["error"])
+    def result(self, known: KnownCall, response: FunctionResponse) -> bytes:
+        """Return the response to a call."""
+        before = b"" if known.complete else self._input(known)
+        data: dict[str, Any] = {"type": "tool-output-available", "toolCallId": known.page_id}
+        error = response.response.get("error")
+        if known.refused:
+            return before + event({**data, "type": "tool-output-denied"})
+        if response.response.keys() == {"error"} and isinstance(error, str):
+            data |= {"type": "tool-output-error", "errorText": error}
         else:
             data["output"] = response.response
-        if response.name not in self._page_tools:
-            data["dynamic"] = True
-        return event(data)
+        return before + event(data | self._dynamic(known.name))
 
-    def code(self, part: Part) -> bytes:
-        """Return code that the API ran, or its result, as those of a tool of the API."""
-        written = b""
-        if part.executable_code is not None:
-            written = self._run_code(part.executable_code)
-        if part.code_execution_result is not None:
-            written += self._code_result(part.code_execution_result)
+    def cut_off(self) -> bytes:
+        """Return the end of calls that will not be completed."""
+        return b"".join(
+            event(
+                {
+                    **self._head("tool-input-error", known),
+                    "input": known.args,
+                    "errorText": _CUT_OFF,
+                }
+            )
+            for known in self.calls.cut_off()
+        )
+
+    def approvals(self, pending: Iterable[FunctionCall]) -> bytes:
+        """Return a request for approval of each call that the page does not run itself."""
+        return b"".join(
+            event(
+                {
+                    "type": "tool-approval-request",
+                    "approvalId": approval_id(self._secret, known.page_id, known.name, call.args),
+                    "toolCallId": known.page_id,
+                }
+            )
+            for known, call in self.calls.waiting(pending)
+            if known.name not in self._page_runs
+        )
+
+    def of_api(self, part: Part) -> bytes:
+        """Return a tool that the API ran itself, or its result."""
+        written, signature = b"", part.thought_signature
+        if (code := part.executable_code) is not None:
+            given = {"code": code.code, "language": code.language}
+            written += self._begin(CODE_EXECUTION, code.id, CODE_EXECUTION, given, signature)
+        if (call := part.tool_call) is not None:
+            name = call.tool_type or "tool"
+            written += self._begin("toolCall", call.id, name, call.args or {}, signature)
+        if (done := part.code_execution_result) is not None:
+            output = {"outcome": done.outcome}
+            if done.output is not None:
+                output["output"] = done.output
+            written += self._end(CODE_EXECUTION, done.id, output, signature)
+        if (answer := part.tool_response) is not None:
+            written += self._end("toolCall", answer.id, answer.response or {}, signature)
         return written
 
-    def _run_code(self, code: ExecutableCode) -> bytes:
-        self._code = self._new_id(code.id)
-        return event(
-            {
-                "type": "tool-input-available",
-                "toolCallId": self._code,
-                "toolName": CODE_EXECUTION,
-                "input": {"code": code.code, "language": code.language},
-                "providerExecuted": True,
-                "dynamic": True,
-            }
-        )
+    def _call(self, known: KnownCall) -> bytes:
+        if known.complete:
+            return self._input(known)
+        return event(self._head("tool-input-start", known))
 
-    def _code_result(self, result: CodeExecutionResult) -> bytes:
-        name, self._code = self._code, ""
-        if not name:
-            return b""
-        return event(
-            {
-                "type": "tool-output-available",
-                "toolCallId": name,
-                "output": {"outcome": result.outcome, "output": result.output or ""},
-                "providerExecuted": True,
-                "dynamic": True,
-            }
-        )
+    def _input(self, known: KnownCall) -> bytes:
+        data = {**self._head("tool-input-available", known), "input": known.args}
+        extra = None
+        if known.id is not None and known.id != known.page_id:
+            extra = {"callId": known.id}  # it came late, or another call has the same
+        return event(signed(data, known.signature, extra))
 
-    def _new_id(self, given: str | None) -> str:
-        name = given or f"call_{len(self._ids) + 1}"
-        while name in self._ids:
-            name += "_"
-        self._ids.add(name)
-        return name
+    def _head(self, kind: str, known: KnownCall) -> dict[str, Any]:
+        head = {"type": kind, "toolCallId": known.page_id, "toolName": known.name}
+        return head | self._dynamic(known.name)
 
-    def _find(self, response: FunctionResponse) -> tuple[str, str | None, str] | None:
-        for one in self.pending:
-            if one[0] == response.name and (response.id is None or one[1] == response.id):
-                return one
-        return None
+    def _dynamic(self, name: str) -> dict[str, Any]:
+        return {} if name in self._page_tools else {"dynamic": True}
 
-    def _signature(self, call: FunctionCall) -> str | None:
-        for at, (signed, signature) in enumerate(self._signatures):
-            # The arguments of a streamed call come in pieces, and the signature with the first.
-            if signed is call or (signed.name, signed.id) == (call.name, call.id):
-                del self._signatures[at]
-                return signature
-        return None
+    def _begin(
+        self, kind: str, given: str | None, name: str, args: object, signature: str | None
+    ) -> bytes:
+        page_id = self.calls.new_id(given)
+        self._running.append((kind, given, page_id))
+        data = {
+            "type": "tool-input-available",
+            "toolCallId": page_id,
+            "toolName": name,
+            "input": args,
+            "providerExecuted": True,
+            "dynamic": True,
+        }
+        late = {} if given in (None, page_id) else {"callId": given}
+        return event(signed(data, signature, {"part": kind, **late}))
+
+    def _end(self, kind: str, given: str | None, output: object, signature: str | None) -> bytes:
+        for one in self._running:
+            if one[0] == kind and given in (None, one[1]):
+                self._running.remove(one)
+                data = {
+                    "type": "tool-output-available",
+                    "toolCallId": one[2],
+                    "output": output,
+                    "providerExecuted": True,
+                    "dynamic": True,
+                }
+                return event(signed(data, signature))
+        return b""
+
+
+def signed(
+    data: dict[str, Any], signature: str | None, extra: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the data with the metadata that come back with the page's messages."""
+    metadata: dict[str, Any] = {}
+    if signature is not None:
+        metadata["google"] = {"thoughtSignature": signature}
+    if extra is not None:
+        metadata["cometgem"] = extra
+    return {**data, "providerMetadata": metadata} if metadata else data

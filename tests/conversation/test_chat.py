@@ -19,6 +19,7 @@ from cometgem import (
     ConfigurationError,
     Content,
     Part,
+    Refuse,
     StreamInterruptedError,
     StreamTruncatedError,
     ToolError,
@@ -229,6 +230,7 @@ async def test_a_failed_tool_does_not_change_the_history(
     fake_server.add(
         calling(call("get_weather", {"city": "a"})),
         Reply.chunks({"text": "Wait."}, call("fail", {"why": "no"})),
+        WARM,
     )
     chat = client.chat(MODEL, tools=[tools.get_weather, tools.fail])
     with pytest.raises(ToolError):
@@ -236,7 +238,29 @@ async def test_a_failed_tool_does_not_change_the_history(
     assert chat.history == []
     chat.keep_partial()
     assert [turn.role for turn in chat.history] == ["user", "model", "user", "model"]
-    assert chat.history[-1].parts == [Part(text="Wait.")]  # a call would need a response
+    assert [part.text for part in chat.history[-1].parts] == ["Wait.", None]
+    assert [one.name for one in chat.pending] == ["fail"]
+    assert (await chat.resume({0: Refuse()})).text == "It is warm."
+
+
+async def test_a_failed_tool_of_the_first_round_can_be_kept(
+    client: Client, fake_server: FakeServer, tools: Tools
+) -> None:
+    fake_server.add(calling(call("get_weather", {"city": "a"}), call("fail", {"why": "no"})), WARM)
+    chat = client.chat(MODEL, tools=[tools.get_weather, tools.fail], concurrency=1)
+    with pytest.raises(ToolError) as caught:
+        await chat.send("Hi")
+    assert [turn.role for turn in caught.value.turns] == ["model"]
+    chat.keep_partial()
+    assert [one.name for one in chat.pending] == ["fail"]
+    await chat.resume({0: "never mind"})
+    assert [
+        part["functionResponse"] for part in fake_server.requests[1].body["contents"][2]["parts"]
+    ] == [
+        {"name": "get_weather", "response": {"weather": "warm in a"}},
+        {"name": "fail", "response": {"result": "never mind"}},
+    ]
+    assert tools.begun == ["a"]
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conversation.calling import MODEL, WARM, Tools, call, calling, read
 
-from cometgem import BadRequestError, Client, ClosedError, FunctionCall, FunctionResponse
+from cometgem import (
+    Approve,
+    BadRequestError,
+    Client,
+    ClosedError,
+    FunctionCall,
+    FunctionResponse,
+    Round,
+)
 from cometgem.testing import FakeServer, Reply
 
 if TYPE_CHECKING:
@@ -28,13 +36,22 @@ class Phase:
         self.waits = threading.Event()
         self.release = threading.Event()
         self.ended: list[str] = []
-        wanted = {"confirm": "wait", "a round": "wait"}.get(name, name)
-        server.add(ENDLESS if name == "a round" else calling(call(wanted, {})), WARM)
+        wanted = name if name == "hang" else "wait"
+        resumed = name == "a resumed call"
+        if not resumed:
+            server.add(ENDLESS if name == "a round" else calling(call(wanted, {})))
+        server.add(WARM)
+        options: Any = {
+            "confirm": self.confirm if name == "confirm" else None,
+            "prepare_round": self.prepare if name == "prepare_round" else None,
+        }
+        contents: Any = ["Hi", {"role": "model", "parts": [call(wanted, {})]}]
         self.stream: ConversationStream[ConversationItem] = client.run_tools(
             MODEL,
-            "Hi",
+            contents if resumed else "Hi",
             tools=[self.wait, self.hang],
-            confirm=self.confirm if name == "confirm" else None,
+            answers={0: Approve()} if resumed else None,
+            **options,
         )
         if name == "a round":
             self.waits.set()
@@ -54,6 +71,9 @@ class Phase:
         await self.wait()
         return True
 
+    async def prepare(self, _: Round) -> None:
+        await self.wait()
+
 
 async def by_client(client: Client, _: ConversationStream[Any]) -> None:
     await client.aclose()
@@ -71,7 +91,9 @@ async def by_stream_in_a_thread(_: Client, stream: ConversationStream[Any]) -> N
     await asyncio.to_thread(asyncio.run, stream.aclose())
 
 
-@pytest.mark.parametrize("phase", ["a round", "wait", "hang", "confirm"])
+@pytest.mark.parametrize(
+    "phase", ["a round", "wait", "hang", "confirm", "prepare_round", "a resumed call"]
+)
 @pytest.mark.parametrize(
     "close", [by_client, by_client_in_a_thread, by_stream, by_stream_in_a_thread]
 )
@@ -82,9 +104,10 @@ async def test_closing_ends_a_conversation(
     task = asyncio.create_task(read(case.stream))
     try:
         async with asyncio.timeout(10):
-            await fake_server.wait_request()
             while not case.waits.is_set():
                 await asyncio.sleep(0.001)
+            if phase == "a round":
+                await fake_server.wait_request()
             await close(client, case.stream)
             with pytest.raises(ClosedError, match="closed"):
                 await task
@@ -92,7 +115,7 @@ async def test_closing_ends_a_conversation(
                 await asyncio.sleep(0.001)
     finally:
         case.release.set()
-    assert case.ended == (["wait"] if phase in ("wait", "confirm") else [])
+    assert case.ended == ([] if phase in ("a round", "hang") else ["wait"])
     for step in (case.stream.__anext__, case.stream.open):
         with pytest.raises(ClosedError):
             await step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -271,3 +272,25 @@ async def test_ten_rounds_are_the_default(
     with pytest.raises(TooManyRoundsError, match="after 10 rounds"):
         await read(client.run_tools(MODEL, "Hi", tools=[tools.get_weather]))
     assert len(fake_server.requests) == 10
+
+
+async def test_responses_know_the_position_of_their_call(
+    client: Client, fake_server: FakeServer
+) -> None:
+    gate = asyncio.Event()
+
+    async def wait(n: int) -> int:
+        if n == 0:
+            await gate.wait()
+        gate.set()
+        return n
+
+    fake_server.add(calling(call("wait", {"n": 0}), call("wait", {"n": 1})), WARM)
+    items = await read(client.run_tools(MODEL, "Hi", tools=[wait]))
+    responses = [item for item in items if isinstance(item, FunctionResponse)]
+    assert [(one.response, one.call_index) for one in responses] == [
+        ({"result": 1}, 1),
+        ({"result": 0}, 0),
+    ]
+    assert responses[0].to_dict() == {"name": "wait", "response": {"result": 1}}
+    assert FunctionResponse().call_index is None

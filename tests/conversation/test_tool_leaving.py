@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from cometgem import (
     FunctionResponse,
     FunctionTool,
     GenerateContentResponse,
+    Round,
 )
 from cometgem.testing import FakeServer, Reply
 
@@ -166,6 +168,39 @@ async def test_cancelling_while_confirm_runs(
     assert tools.begun == []
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("leave", WAYS)
+async def test_leaving_while_a_round_is_prepared(
+    client: Client,
+    fake_server: FakeServer,
+    leave: Callable[[ConversationStream[ConversationItem]], Awaitable[None]],
+    *,
+    plain: bool,
+) -> None:
+    begun = threading.Event()
+    release = threading.Event()
+
+    async def prepare(_: Round) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    def prepare_in_thread(_: Round) -> None:
+        begun.set()
+        release.wait(30)
+
+    try:
+        stream = client.run_tools(
+            MODEL, "Hi", tools=[], prepare_round=prepare_in_thread if plain else prepare
+        )
+        await leave(stream)
+        assert begun.is_set()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert stream.state == "closed"
+        assert fake_server.requests == []
+    finally:
+        release.set()
+
+
 async def test_a_conversation_continues_after_a_function_was_cancelled(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
@@ -195,10 +230,11 @@ async def to_the_end(stream: ConversationStream[ConversationItem]) -> None:
     ("replies", "leave"),
     [
         ([calling(call("fail", {"why": "no"}))], by_error),
-        ([calling(call("nothing", {}))], by_error),
-        ([calling(call("get_weather", {}))], by_error),
+        ([calling(call("nothing", {}))], to_the_end),
+        ([calling(call("get_weather", {}))], to_the_end),
         ([calling(call("get_weather", {"city": "a"})), Reply.error(400)], by_error),
         ([calling(call("get_weather", {"city": "a"})), Reply.text("a").then_reset()], by_error),
+        ([calling(call("ask", {}))], to_the_end),  # waits for an answer
         ([calling(call("wait", {"name": "a"}))], leave_by_cancel),
         ([calling(call("wait", {"name": "a"}))], by_break),
         ([calling(call("get_weather", {"city": "a"}))], to_the_end),
@@ -216,7 +252,14 @@ async def test_no_garbage_collection_is_needed(
     gc.disable()
     try:
         stream = client.run_tools(
-            MODEL, "Hi", tools=[tools.wait, tools.get_weather, FunctionTool(tools.fail)]
+            MODEL,
+            "Hi",
+            tools=[
+                tools.wait,
+                tools.get_weather,
+                FunctionTool(tools.fail),
+                FunctionTool(None, name="ask"),
+            ],
         )
         live = weakref.ref(stream)
         await leave(stream)

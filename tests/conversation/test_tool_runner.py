@@ -17,11 +17,9 @@ from cometgem import (
     FunctionCall,
     FunctionResponse,
     FunctionTool,
-    ToolArgumentsError,
     ToolError,
     ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
+    TooManyRoundsError,
 )
 from cometgem.testing import FakeServer, Reply
 
@@ -29,28 +27,6 @@ FAILURES = [
     pytest.param(
         (call("fail", {"why": "no"}), ToolError, "the tool 'fail' raised KeyError: 'no'"),
         id="raises",
-    ),
-    pytest.param(
-        (
-            call("nothing", {}),
-            UnknownToolError,
-            (
-                "unknown tool 'nothing'; available tools: 'fail', 'get_weather', 'slow',"
-                " 'opaque', 'cancelled'"
-            ),
-        ),
-        id="unknown",
-    ),
-    pytest.param(
-        (
-            call("get_weather", {"town": "Bern"}),
-            ToolArgumentsError,
-            (
-                "arguments for tool 'get_weather' do not match its signature:"
-                " Object contains unknown field `town`"
-            ),
-        ),
-        id="arguments",
     ),
     pytest.param(
         (
@@ -78,10 +54,36 @@ FAILURES = [
         (call("cancelled", {}), ToolError, "the tool 'cancelled' cancelled itself"),
         id="cancelled",
     ),
+]
+
+# The model's mistakes.
+MISTAKES = [
+    pytest.param(
+        (
+            call("nothing", {}),
+            ToolError,
+            (
+                "unknown tool 'nothing'; available tools: 'fail', 'get_weather', 'slow',"
+                " 'opaque', 'cancelled'"
+            ),
+        ),
+        id="unknown",
+    ),
+    pytest.param(
+        (
+            call("get_weather", {"town": "Bern"}),
+            ToolError,
+            (
+                "arguments for tool 'get_weather' do not match its signature:"
+                " Object contains unknown field `town`"
+            ),
+        ),
+        id="arguments",
+    ),
     pytest.param(
         (
             call("get_weather", {}, willContinue=True),
-            UnfinishedCallError,
+            ToolError,
             "the call of tool 'get_weather' was cut off; the tool was not run",
         ),
         id="incomplete",
@@ -139,19 +141,39 @@ async def test_a_failure_reaches_the_caller_with_everything_so_far(
         await anext(stream)
 
 
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("failure", [*FAILURES, *MISTAKES])
 async def test_a_failure_is_reported_to_the_model(
     client: Client,
     fake_server: FakeServer,
     tools: Tools,
     failure: tuple[dict[str, Any], type[ToolError], str],
 ) -> None:
+    await report_to_the_model(client, fake_server, tools, failure, on_tool_error="report")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_of_the_model_is_reported_to_it_by_default(
+    client: Client,
+    fake_server: FakeServer,
+    tools: Tools,
+    mistake: tuple[dict[str, Any], type[ToolError], str],
+) -> None:
+    await report_to_the_model(client, fake_server, tools, mistake)
+
+
+async def report_to_the_model(
+    client: Client,
+    fake_server: FakeServer,
+    tools: Tools,
+    failure: tuple[dict[str, Any], type[ToolError], str],
+    **options: Any,
+) -> None:
     wanted, kind, sentence = failure
     assert issubclass(kind, ToolError)
     fake_server.add(
         Reply.chunks(wanted, call("get_weather", {"city": "Rome"}, id="2")).finish("STOP"), WARM
     )
-    stream = client.run_tools(MODEL, "Hi", tools=failing(tools), on_tool_error="report")
+    stream = client.run_tools(MODEL, "Hi", tools=failing(tools), **options)
     assert (await stream.get_final_response()).text == "It is warm."
     _, model, answers = fake_server.requests[1].body["contents"]
     name = wanted["functionCall"]["name"]
@@ -163,6 +185,19 @@ async def test_a_failure_is_reported_to_the_model(
     assert tools.begun == ["Rome"]
 
 
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_mistakes_of_the_model_are_an_error_once_the_rounds_run_out(
+    client: Client,
+    fake_server: FakeServer,
+    tools: Tools,
+    mistake: tuple[dict[str, Any], type[ToolError], str],
+) -> None:
+    fake_server.add(*[Reply.chunks(mistake[0]).finish("STOP")] * 3)
+    with pytest.raises(TooManyRoundsError):
+        await read(client.run_tools(MODEL, "Hi", tools=failing(tools), max_rounds=2))
+    assert len(fake_server.requests) == 2
+
+
 async def test_one_failure_cancels_the_others(
     client: Client, fake_server: FakeServer, tools: Tools
 ) -> None:
@@ -171,18 +206,6 @@ async def test_one_failure_cancels_the_others(
             await asyncio.sleep(0)
         raise ValueError("now")
 
-    fake_server.add(
-        calling(
-            call("get_weather", {"city": "Bern"}),
-            call("wait", {"name": "a"}),
-            call("fail_later", {}),
-        )
-    )
-    stream = client.run_tools(
-        MODEL, "Hi", tools=[tools.wait, fail_later, FunctionTool(tools.fail, name="get_weather2")]
-    )
-    with pytest.raises(UnknownToolError):
-        await read(stream)
     fake_server.add(calling(call("wait", {"name": "a"}), call("fail_later", {})))
     with pytest.raises(ToolError, match="raised ValueError: now"):
         await read(client.run_tools(MODEL, "Hi", tools=[tools.wait, fail_later]))

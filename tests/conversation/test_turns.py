@@ -10,7 +10,6 @@ import pytest
 
 from cometgem.conversation.turns import (
     Transcript,
-    add_usage,
     as_instruction,
     as_turns,
     model_turn,
@@ -182,20 +181,6 @@ def test_calls_and_thoughts_can_be_left_out() -> None:
     assert without_thoughts(turn).parts == [said, signed, call]
     assert without_calls(turn).parts == [thought, said, signed]
     assert len(turn.parts) == 4
-
-
-def test_usage_is_summed_per_count() -> None:
-    total = UsageMetadata()
-    assert add_usage(total, None) == total
-    one = UsageMetadata(prompt_token_count=5, thoughts_token_count=2, traffic_type="ON_DEMAND")
-    other = UsageMetadata(prompt_token_count=7, cached_content_token_count=0)
-    total = add_usage(add_usage(add_usage(total, one), other), None)
-    assert total == UsageMetadata(
-        prompt_token_count=12,
-        thoughts_token_count=2,
-        cached_content_token_count=0,
-        traffic_type="ON_DEMAND",
-    )
 
 
 def test_a_transcript_is_in_wire_form() -> None:

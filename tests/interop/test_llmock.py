@@ -13,7 +13,6 @@ from cometgem import (
     APITimeoutError,
     Client,
     Content,
-    FunctionCall,
     FunctionResponse,
     FunctionTool,
     Part,
@@ -23,9 +22,7 @@ from cometgem import (
     StreamInterruptedError,
     StreamTruncatedError,
     Timeouts,
-    ToolArgumentsError,
     ToolError,
-    UnknownToolError,
 )
 from cometgem.types.wire import encode
 
@@ -157,23 +154,21 @@ async def test_failing_tool_ends_the_conversation(client: Client, server: Foreig
     assert len(requests(server)) == 1
 
 
-async def test_call_of_an_undeclared_function_ends_the_conversation(
-    client: Client, server: Foreign
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("unknown_tool", "unknown tool 'llmock_unknown_tool'; available tools: 'get_weather'"),
+        ("malformed_arguments", "arguments for tool 'get_weather' do not match its signature: "),
+    ],
+)
+async def test_a_mistake_of_the_model_is_reported_to_it(
+    client: Client, server: Foreign, kind: str, message: str
 ) -> None:
-    script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "unknown_tool"})
-    with pytest.raises(UnknownToolError) as caught:
-        await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
-    assert caught.value.call == FunctionCall(name="llmock_unknown_tool", args={"city": "Bath"})
-    assert caught.value.known == ["get_weather"]
-    assert len(requests(server)) == 1
-
-
-async def test_call_with_missing_arguments_is_not_run(client: Client, server: Foreign) -> None:
-    script(server, reply("", "Bath"), {"type": "tool_fault", "kind": "malformed_arguments"})
-    with pytest.raises(ToolArgumentsError) as caught:
-        await client.run_tools(MODEL, "Umbrella?", tools=[get_weather]).get_final_response()
-    assert caught.value.call == FunctionCall(name="get_weather", args={})
-    assert len(requests(server)) == 1
+    script(server, reply("", "Bath"), {"type": "tool_fault", "kind": kind}, reply("I see."))
+    stream = client.run_tools(MODEL, "Umbrella?", tools=[get_weather])
+    assert (await stream.get_final_response()).text == "I see."
+    (answer,) = bodies(server)[1]["contents"][-1]["parts"]
+    assert answer["functionResponse"]["response"]["error"].startswith(message)
 
 
 async def test_failing_tool_is_reported(client: Client, server: Foreign) -> None:

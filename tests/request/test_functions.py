@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from request.declared import NULL, TRIP, UNIT, Node, Opaque, Place, Size, Trip, Unit
 
-from cometgem.errors import ConfigurationError, ToolArgumentsError
+from cometgem.errors import ConfigurationError, ToolCallError
 from cometgem.request.functions import FunctionTool, as_function_tools, tools_to_wire
 from cometgem.request.schema import json_schema
 from cometgem.types import (
@@ -269,7 +269,7 @@ def test_invalid_timeouts_are_refused(timeout: Any) -> None:
 )
 def test_arguments_that_do_not_match_the_declaration(args: dict[str, Any], reason: str) -> None:
     call = FunctionCall(name="find", args=args)
-    with pytest.raises(ToolArgumentsError) as caught:
+    with pytest.raises(ToolCallError) as caught:
         FunctionTool(find).parse(call)
     assert caught.value.call is call
     assert caught.value.message == reason

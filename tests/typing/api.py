@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, assert_type
 from cometgem import (
     APIStatusError,
     APITimeoutError,
+    Approve,
     Blob,
     Candidate,
     Chat,
@@ -21,6 +22,7 @@ from cometgem import (
     ContinuationUnsupportedError,
     ConversationItem,
     ConversationOptions,
+    ConversationState,
     ConversationStream,
     EventTooLargeError,
     FinishReason,
@@ -33,22 +35,25 @@ from cometgem import (
     GenerateOptions,
     GenerationConfig,
     Part,
+    Pause,
     RateLimitError,
+    Refuse,
     ResponseDecodeError,
     RetryPolicy,
+    Round,
     SafetySetting,
     Schema,
     StreamError,
     ThinkingConfig,
     Timeouts,
     Tool,
-    ToolArgumentsError,
+    ToolCallError,
     ToolConfig,
     ToolContext,
     ToolError,
+    ToolFailed,
+    ToolLike,
     ToolTimeoutError,
-    UnfinishedCallError,
-    UnknownToolError,
     UsageMetadata,
     strip_signatures,
     types,
@@ -361,18 +366,72 @@ async def chat(client: Client) -> None:
     assert_type(client.load_chat(b"{}", tools=[get_time]), Chat[ConversationItem])
 
 
+async def waiting(client: Client) -> None:
+    answers: dict[str | int, object] = {"id": Approve(), 1: Refuse("no"), 2: {"any": "result"}}
+    stream = client.run_tools("m", "Hi", tools=[get_time], answers=answers, total_time=60)
+    assert_type(stream.state, ConversationState)
+    if stream.state == "paused":
+        assert_type(stream.pending, list[FunctionCall])
+        assert_type(stream.pause_reasons, list[str])
+    assert_type(stream.history, list[Content])
+    assert_type(stream.round, int)
+    client.run_tools("m", stream.history, tools=[get_time], answers={"id": "result"})
+    client.run_tools("m", stream.history, tools=[get_time], answers={0: Approve({"zone": "UTC"})})
+    chat = client.chat("m", tools=[get_time], confirm=wait, on_tool_error=tell)
+    assert_type(chat.pending, list[FunctionCall])
+    assert_type(await chat.resume(), GenerateContentResponse)
+    by_id = {call.id: Approve() for call in chat.pending}
+    assert_type(await chat.resume(by_id, max_rounds=2), GenerateContentResponse)
+    assert_type(chat.resume_stream({0: 5}), ConversationStream[ConversationItem])
+    plain = client.load_chat("{}")
+    assert_type(plain.resume_stream({}), ConversationStream[GenerateContentResponse])
+
+
+async def wait(call: FunctionCall) -> bool | Pause:
+    return call.id is None or Pause("later")
+
+
+def tell(error: ToolError) -> str:
+    return f"{error}"
+
+
+async def tell_later(error: ToolError) -> str:
+    raise ToolFailed(f"{error}")
+
+
+def prepare(asked: Round) -> None:
+    assert_type(asked.number, int)
+    asked.model = "other"
+    asked.tools = [get_time]
+    asked.contents.append("Be brief.")
+    asked.tool_config = {"functionCallingConfig": {"mode": "ANY"}}
+    asked.tool_config = None
+
+
+async def prepare_later(asked: Round) -> None:
+    prepare(asked)
+
+
+def steps(client: Client) -> None:
+    tools: list[ToolLike] = [get_time, FunctionTool(None, name="ask")]
+    client.run_tools("m", "Hi", tools=tools, stop_after={"ask"}, prepare_round=prepare)
+    client.run_tools("m", "Hi", tools=tools, stop_after=["ask"], prepare_round=prepare_later)
+    client.run_tools("m", "Hi", tools=tools, stop_after=lambda response: response.text != "")
+    client.chat("m", tools=tools, force_every_round=True, on_tool_error=tell_later)
+    client.chat("m", tools=tools, confirm=lambda call: Refuse() if call.id else Pause)
+
+
 def tool_errors(error: ToolError) -> None:
     assert_type(error.call, FunctionCall)
-    assert_type(error.turns, list[Content])
+    assert_type(error.turns, Sequence[Content])
     assert_type(error.responses, list[FunctionResponse])
     match error:
         case ToolTimeoutError():
             assert_type(error.seconds, float)
             builtin(error)
-        case UnknownToolError():
+        case ToolCallError():
             assert_type(error.known, list[str])
-        case ToolArgumentsError() | UnfinishedCallError():
-            assert_type(error.message, str)
+            assert_type(error.reason, Literal["unknown_tool", "arguments", "unfinished"])
         case _:
             pass
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cometgem import (
+    Approve,
     Candidate,
     Client,
     Content,
     GenerateOptions,
     GenerationConfig,
     Part,
+    Refuse,
     RetryPolicy,
     SafetySetting,
     Timeouts,
@@ -24,7 +26,7 @@ from cometgem import (
 from cometgem.testing import Reply
 
 if TYPE_CHECKING:
-    from cometgem import APITimeoutError, GenerateContentResponse
+    from cometgem import APITimeoutError, Chat, GenerateContentResponse
     from cometgem.types.dicts import GenerationConfigDict
 
 
@@ -143,3 +145,15 @@ def build() -> None:
     SafetySetting(category="HARM_CATEGORY_HARASSMENT")  # type: ignore[call-arg]
     Reply.error(429, dialect="openai")  # type: ignore[arg-type]
     Reply.error("429")  # type: ignore[arg-type]
+
+
+async def conversation(client: Client, chat: Chat[GenerateContentResponse]) -> None:
+    client.run_tools("m", "Hi", tools=[], answers=[1])  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], answers={1.5: "no"})  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], on_tool_error="ignore")  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], stop_after=5)  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], confirm=lambda _: None)  # type: ignore[arg-type,return-value]
+    client.run_tools("m", "Hi", tools=[], prepare_round=True)  # type: ignore[arg-type]
+    await chat.resume("Hi")  # type: ignore[arg-type]
+    Approve("id")  # type: ignore[arg-type]
+    Refuse(5)  # type: ignore[arg-type]

@@ -123,11 +123,12 @@ def fastapi() -> Any:
 
 
 def litestar() -> Any:
-    from litestar import Litestar, get, post  # noqa: PLC0415
+    from litestar import Litestar, Request, get, post  # noqa: PLC0415
     from litestar.types import ASGIApp  # noqa: PLC0415
 
     @post("/{path:str}", include_in_schema=False)
-    async def chat(path: str, data: dict[str, Any]) -> ASGIApp:  # noqa: ARG001  Litestar reads it
+    async def chat(path: str, request: Request[Any, Any, Any]) -> ASGIApp:
+        await request.json()
         return await respond(relay(path))
 
     @get("/tasks")

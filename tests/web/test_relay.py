@@ -304,6 +304,22 @@ async def test_a_slow_reader_gets_the_text_joined(client: Client, fake_server: F
     assert "".join(one.get("text", "") for one in texts) == "word " * 2000
 
 
+async def test_a_slow_reader_of_the_native_format_gets_all_text(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(LONG)
+    reader = Reader()
+    reader.stalls = True
+    serving = asyncio.create_task(reader.serve(Relay(ask(client), NativeEncoder())))
+    await asyncio.sleep(0.3)
+    reader.resume()
+    await serving
+    events = [json.loads(line[6:]) for line in reader.body.splitlines() if line]
+    parts = [event["candidates"][0]["content"]["parts"] for event in events]
+    assert "".join(part["text"] for some in parts for part in some) == "word " * 2000
+    assert len(events) < 200
+
+
 async def test_a_piece_is_at_most_about_the_buffer(client: Client, fake_server: FakeServer) -> None:
     fake_server.add(LONG)
     reader = Reader()

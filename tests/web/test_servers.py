@@ -286,7 +286,9 @@ async def test_a_client_that_is_closed_breaks_the_connection(backend: Backend) -
         await browser.rest()
     await backend.api.requests[index].wait_gone(2.0)
     assert b"[DONE]" not in browser.read
-    assert not browser.read.endswith(b"0\r\n\r\n")
+    # Starlette's BaseHTTPMiddleware ends the response of an application that has raised.
+    ended_well = backend.name.startswith("middleware")
+    assert browser.read.endswith(b"0\r\n\r\n") == ended_well
 
 
 def test_nothing_was_left_open(backend: Backend) -> None:
