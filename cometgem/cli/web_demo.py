@@ -19,7 +19,7 @@ __all__ = ["run_web_demo"]
 
 # In the wheel, and in a checkout of the source.
 _FOLDERS = (
-    Path(__file__).with_name("chat_page"),
+    Path(__file__).with_name("_chat_page"),
     Path(__file__).parents[2] / "examples" / "chat_page",
 )
 
