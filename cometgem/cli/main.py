@@ -131,13 +131,23 @@ def _parser() -> Parser:
     chat = command(
         "chat", _chat, "hold a conversation, in a terminal or line by line through a pipe"
     )
-    demo = command("demo", _demo, "show a stream arriving chunk by chunk, with or without a key")
+    demo = command(
+        "demo",
+        _demo,
+        "show a stream arriving chunk by chunk, here or in a browser, with or without a key",
+    )
     generate = command("generate", _generate, "print the answer to one prompt")
     serve = command("serve", _serve, "run a local test server that needs no API key")
     _add_generate_options(generate)
     _add_chat_options(chat)
     demo.add_argument(
         "--model", default=MODEL, help="the model to ask if there is a key (default: %(default)s)"
+    )
+    demo.add_argument(
+        "--web", action="store_true", help="serve a chat page for a browser, until Ctrl-C"
+    )
+    demo.add_argument(
+        "--port", type=port, help="the port of the chat page (default: any free port)"
     )
     serve.add_argument(
         "--port", type=port, default=0, help="the port to listen on (default: any free port)"
@@ -273,8 +283,14 @@ def _chat(terminal: Terminal, args: argparse.Namespace) -> int:
 
 
 def _demo(terminal: Terminal, args: argparse.Namespace) -> int:
+    if args.web:
+        from cometgem.cli.web_demo import run_web_demo  # noqa: PLC0415
+
+        return run_web_demo(terminal, args.model, args.port or 0, args.replay)
     from cometgem.cli.demo import run_demo  # noqa: PLC0415
 
+    if args.port is not None:
+        raise UsageError("--port needs --web: add --web, or leave --port out")
     return run_demo(terminal, args.model, args.replay)
 
 

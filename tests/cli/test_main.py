@@ -98,7 +98,7 @@ def test_help(run: Run, command: list[str]) -> None:
             "--thinking is given twice",
         ),
         (["chat", "Hi"], "cometgem chat", "unexpected argument 'Hi'"),
-        (["demo", "--port", "80"], "cometgem demo", "unknown option --port"),
+        (["demo", "--gateway", "new-api"], "cometgem demo", "unknown option --gateway"),
     ],
 )
 def test_wrong_usage_is_one_sentence(
