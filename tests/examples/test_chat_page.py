@@ -66,6 +66,7 @@ async def test_reader_who_comes_back_sees_the_whole_answer(
         (request,) = site.api.requests
         request.resume()
         assert b"lo" in await response.read()
+    await request.wait_done()
     assert request.finished
 
 
