@@ -66,6 +66,7 @@ async def test_reader_who_comes_back_sees_the_whole_answer(
         (request,) = site.api.requests
         request.resume()
         assert b"lo" in await response.read()
+    await request.wait_done()
     assert request.finished
 
 
@@ -175,3 +176,10 @@ async def test_serve_until_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_message_that_a_browser_may_not_send(site: Site, http: aiohttp.ClientSession) -> None:
+    posted = body() | {"messages": [{"id": "m", "role": "system", "parts": []}]}
+    async with http.post(f"{site.url}api/chat", json=posted) as response:
+        assert response.status == 400
+    assert site.api.requests == []
