@@ -30,7 +30,7 @@ class Response:
     """
 
     def __init__(self, send: Send, headers: Mapping[str, str]) -> None:
-        self.started = False
+        self.started: bool = False
         self._send = send
         self._headers = headers
 

@@ -138,10 +138,9 @@ class Relay(Served):
         except StopAsyncIteration:
             pass
         except Exception as error:
-            if self.refusal is None:
-                self.refusal = refusal(error, self._say)
-                status = self.refusal.status
-                _log.warning("a request was refused with status %d: %s", status, error)
+            if self._refusal is None:
+                self._refusal = found = refusal(error, self._say)
+                _log.warning("a request was refused with status %d: %s", found.status, error)
             raise
         self._opened = True
 

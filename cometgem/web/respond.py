@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from cometgem.web.served import Served
 
 __all__ = ["aiohttp_response", "django_response", "quart_response", "respond"]
+
+_log = logging.getLogger("cometgem.web")
 
 # aiohttp does not say when a reader leaves, unless it cancels the handler. Seconds between looks.
 _LOOK_EVERY = 0.05
@@ -45,7 +48,8 @@ async def aiohttp_response(
 ) -> web.StreamResponse:
     """Serve a relay, or a refusal, with aiohttp.web and return its response.
 
-    Notices a reader who leaves also if the handler is not cancelled, which is the default.
+    Notices a reader who leaves also if the handler is not cancelled, which is the default. The
+    connection is broken if the answer is incomplete and the format cannot say so.
     """
     from aiohttp import web  # noqa: PLC0415  only for aiohttp.web
 
@@ -69,13 +73,12 @@ async def aiohttp_response(
                     raise
                 return await aiohttp_response(request, relay.refusal)
             await response.write_eof()
-    except (TimeoutError, OSError) as error:
+    except CometGemError as error:
+        # Not raised: aiohttp would try to send a status, and log a traceback.
+        _log.info("the connection was broken, since the answer is incomplete: %s", error)
         _abort(request)
-        if isinstance(error, CometGemError):
-            raise
-    except CometGemError:
+    except (TimeoutError, OSError):
         _abort(request)
-        raise
     finally:
         leaving.stop()
         await relay.aclose()

@@ -23,14 +23,15 @@ _log = logging.getLogger("cometgem.web")
 
 
 class Served(ABC):
-    """What the functions for frameworks serve: a relay, or a viewer of a run.
-
-    Attributes:
-        refusal: What to respond instead, if ``send_to`` has failed before the first piece; or None.
-    """
+    """What the functions for frameworks serve: a relay, or a viewer of a run."""
 
     def __init__(self) -> None:
-        self.refusal: Refusal | None = None
+        self._refusal: Refusal | None = None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What to respond instead, if ``send_to`` has failed before the first piece; or None."""
+        return self._refusal
 
     @property
     @abstractmethod

@@ -34,7 +34,7 @@ class UITools:
     def __init__(
         self, page_tools: Collection[str], page_runs: Collection[str], secret: bytes | None
     ) -> None:
-        self.calls = Calls()
+        self.calls: Calls = Calls()
         self._page_tools = frozenset(page_tools) | frozenset(page_runs)
         self._page_runs = frozenset(page_runs)
         self._secret = secret

@@ -109,19 +109,19 @@ class Viewer(Served):
             try:
                 news = await self._recording.read(position, head.buffer)
             except RunError:
-                self.refusal = _INTERRUPTED
+                self._refusal = _INTERRUPTED
                 raise
             position += len(news.pieces)
             end = news.end
             if end is not None and end.refusal is not None and not sender.begun:
-                self.refusal = end.refusal
+                self._refusal = end.refusal
                 raise RunError("the run was refused")
             if data := replay.data(news.pieces):
                 await sender.send(data)
             if end is None:
                 continue
             if end.kind == "broken" or (end.kind == "refused" and not head.tells_failures):
-                self.refusal = _INTERRUPTED
+                self._refusal = _INTERRUPTED
                 raise RunError("the run was broken off before its end")
             return
 

@@ -19,13 +19,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 
-from cometgem import Client, ConfigurationError, RunError
+from cometgem import Client, ConfigurationError
 from cometgem.testing import FakeServer, RecordedRequest, Reply
 from cometgem.web import (
     Relay,
     Runs,
     UIMessageEncoder,
-    Viewer,
     aiohttp_response,
     contents_from_ui_messages,
     refusal,
@@ -75,7 +74,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
         viewer = await request.app[RUNS].start(chat_id, Relay(stream, encoder))
     except ConfigurationError as error:
         return await aiohttp_response(request, refusal(error))
-    return await show(request, viewer)
+    return await aiohttp_response(request, viewer)
 
 
 async def resume(request: web.Request) -> web.StreamResponse:
@@ -84,16 +83,7 @@ async def resume(request: web.Request) -> web.StreamResponse:
     # useChat the backend keeps it, and shows only answers that are not in it yet: `ended=False`.
     ended = "ended" in request.query
     viewer = await request.app[RUNS].resume(request.match_info["id"], ended=ended)
-    return await show(request, viewer)
-
-
-async def show(request: web.Request, viewer: Viewer | None) -> web.StreamResponse:
-    """Show an answer to one browser."""
-    try:
-        return await aiohttp_response(request, viewer)
-    except RunError:
-        # This process ends. The connection was broken, so the page will ask again.
-        return web.Response()
+    return await aiohttp_response(request, viewer)
 
 
 async def stop(request: web.Request) -> web.Response:
