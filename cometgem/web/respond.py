@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cometgem.errors import CometGemError
 from cometgem.web.expiry import expire
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp import web
+    from starlette.responses import Response
 
     from cometgem.web.asgi import Message, Receive, Send
     from cometgem.web.pieces import Pieces
@@ -29,7 +30,7 @@ _log = logging.getLogger("cometgem.web")
 _LOOK_EVERY = 0.05
 
 
-async def respond(relay: Served | Refusal | None) -> Any:
+async def respond(relay: Served | Refusal | None) -> Response:
     """Return a relay, or a refusal, as a response for Starlette, FastAPI and Litestar.
 
     The request to the model is sent when the response is served, and decides about the status. All
@@ -40,7 +41,9 @@ async def respond(relay: Served | Refusal | None) -> Any:
         else, and otherwise the relay, which is an ASGI application.
     """
     app = relay or NOTHING
-    return _starlette_class()(app) if "starlette.responses" in sys.modules else app
+    if "starlette.responses" in sys.modules:
+        return _starlette_class()(app)
+    return cast("Response", app)  # for all that is done with it
 
 
 async def aiohttp_response(
@@ -151,7 +154,7 @@ class _Leaving:
 
 
 @cache
-def _starlette_class() -> Callable[[Served | Refusal], Any]:
+def _starlette_class() -> Callable[[Served | Refusal], Response]:
     from starlette.responses import Response  # noqa: PLC0415  only for Starlette
 
     class RelayResponse(Response):
