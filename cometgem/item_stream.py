@@ -74,7 +74,13 @@ class ItemStream(Generic[_T_co]):
             raise copy.copy(self._failure)
         while True:
             while not self._find():
-                await self._read_on()
+                if self._mismatch is not None and self._answer.final:
+                    await self._fail(self._mismatch)
+                try:
+                    await self._stream.__anext__()
+                except StopAsyncIteration:
+                    if self._has_ended_well():
+                        raise
             try:
                 value = self._kind.decode(self._elements.popleft())
             except MISMATCHES as error:
@@ -112,20 +118,16 @@ class ItemStream(Generic[_T_co]):
             self._mismatch = self._behind_elements(finder.failure, complete=True)
         return bool(self._elements)
 
-    async def _read_on(self) -> None:
-        """Read from the stream, or raise what does not match."""
-        if self._mismatch is not None and self._answer.final:
-            await self._fail(self._mismatch)
-        try:
-            await self._stream.__anext__()
-        except StopAsyncIteration:
-            if self._answer.dropped:
-                raise
-            if self._mismatch is None:
-                self._finder.close()
-                if (failure := self._finder.failure) is None:
-                    raise
-                self._mismatch = self._behind_elements(failure, complete=False)
+    def _has_ended_well(self) -> bool:
+        """Return whether the list was complete when the stream ended, or was no answer."""
+        if self._answer.dropped:
+            return True
+        if self._mismatch is None:
+            self._finder.close()
+            if (failure := self._finder.failure) is None:
+                return True
+            self._mismatch = self._behind_elements(failure, complete=False)
+        return False
 
     def _in_element(self, error: Exception) -> _Mismatch:
         message, path = explain(error)

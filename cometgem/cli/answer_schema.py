@@ -28,9 +28,9 @@ class AnswerSchema:
     """
 
     def __init__(self, schema: Mapping[str, Any], root: Mapping[str, Any], name: str) -> None:
-        self.schema = schema
-        self.root = root
-        self.name = name
+        self.schema: Mapping[str, Any] = schema
+        self.root: Mapping[str, Any] = root
+        self.name: str = name
 
     def __repr__(self) -> str:
         return self.name

@@ -65,7 +65,7 @@ class SchemaMismatchError(ValueError):
 
     def __init__(self, message: str, path: _Path) -> None:
         super().__init__(message)
-        self.path = path
+        self.path: _Path = path
 
     def errors(self) -> list[dict[str, object]]:
         """Return what does not fit, and where."""

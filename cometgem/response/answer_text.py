@@ -31,9 +31,9 @@ class AnswerText:
 
     def __init__(self, *, final: bool = True) -> None:
         self.pieces: list[str] = []
-        self.final = final
-        self.dropped = False
-        self.ended = False
+        self.final: bool = final
+        self.dropped: bool = False
+        self.ended: bool = False
         self._parser: PartialJSON | None = None
         self._fed = 0  # how many of the pieces the parser has got
 
