@@ -53,8 +53,8 @@ class PictureFiles:
 
     def __init__(self, name: str) -> None:
         self._path = path_of(name)
-        self.count = 0
-        self.failed = False
+        self.count: int = 0
+        self.failed: bool = False
         if not self._path.name or self._path.is_dir():
             raise UsageError(f"cannot write {name!r} (it is a folder; give the name of a file)")
         if not self._path.parent.is_dir():

@@ -81,7 +81,7 @@ class AnnotatedArguments:
                 fields.append((one.name, kind, msgspec.UNSET))
             properties[one.name] = schema
         whole = {"type": "object", "properties": properties, "required": required}
-        self.schema = whole | ({"$defs": recursive} if recursive else {})
+        self.schema: dict[str, Any] = whole | ({"$defs": recursive} if recursive else {})
         self._struct = msgspec.defstruct(
             "Arguments", fields, kw_only=True, forbid_unknown_fields=True
         )
@@ -125,8 +125,8 @@ class GivenArguments:
         *,
         unpack: bool,
     ) -> None:
-        self.schema = _object_schema(name, parameters)
-        self.context_parameter = None if function is None else _context_of(function)
+        self.schema: dict[str, Any] = _object_schema(name, parameters)
+        self.context_parameter: str | None = None if function is None else _context_of(function)
         self._hidden = bound_names(function)
         if self.context_parameter is not None:
             self._hidden.add(self.context_parameter)

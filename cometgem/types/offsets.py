@@ -18,7 +18,7 @@ class Utf8Text:
     """
 
     def __init__(self, text: str) -> None:
-        self.data = text.encode("utf-8", "surrogatepass")
+        self.data: bytes = text.encode("utf-8", "surrogatepass")
         self._is_ascii = len(self.data) == len(text)
         self._before: list[int] = []  # how many characters begin before each block
 
