@@ -11,6 +11,7 @@ from cometgem.conversation.options import ConversationOptions
 from cometgem.conversation.progress import ConversationState
 from cometgem.conversation.round import Round
 from cometgem.conversation.rounds import ConversationItem, ConversationStream
+from cometgem.conversation.typed_rounds import TypedConversationStream
 from cometgem.conversation.verdicts import Approve, Pause, Refuse, ToolFailed
 from cometgem.errors import (
     APIConnectionError,
@@ -43,6 +44,7 @@ from cometgem.errors import (
 from cometgem.files import part_from_file
 from cometgem.http.retry import RetryPolicy
 from cometgem.http.timeouts import Timeouts
+from cometgem.item_stream import ItemStream
 from cometgem.options import GenerateOptions
 from cometgem.request.contents import Contents
 from cometgem.request.functions import FunctionTool, ToolLike
@@ -51,7 +53,7 @@ from cometgem.request.thinking import Thinking
 from cometgem.request.tool_context import ToolContext
 from cometgem.response.typed import TypedResponse
 from cometgem.stream import GenerateContentStream
-from cometgem.typed_stream import ItemStream, TypedStream
+from cometgem.typed_stream import TypedStream
 from cometgem.types import (
     Blob,
     Candidate,
@@ -148,6 +150,7 @@ __all__ = [
     "ToolFailed",
     "ToolLike",
     "ToolTimeoutError",
+    "TypedConversationStream",
     "TypedResponse",
     "TypedStream",
     "Usage",

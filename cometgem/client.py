@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
     from cometgem.conversation.rounds import ConversationItem, ConversationStream
+    from cometgem.conversation.typed_rounds import TypedConversationStream
     from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
@@ -336,6 +337,7 @@ class Client:
             return GenerateContentStream(attempts, self._max_event_size, continuation)
         return TypedStream(attempts, self._max_event_size, continuation, kind)
 
+    @overload
     def run_tools(
         self,
         model: str,
@@ -343,6 +345,44 @@ class Client:
         *,
         tools: Sequence[ToolLike],
         answers: Answers | None = None,
+        **options: Unpack[ConversationOptions],
+    ) -> ConversationStream[ConversationItem]: ...
+
+    @overload
+    def run_tools(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        tools: Sequence[ToolLike],
+        answers: Answers | None = None,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ConversationItem, _T]: ...
+
+    @overload
+    def run_tools(
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        tools: Sequence[ToolLike],
+        answers: Answers | None = None,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ConversationItem, _T]: ...
+
+    def run_tools(  # noqa: PLR0913  each is an option of its own
+        self,
+        model: str,
+        contents: Contents,
+        *,
+        tools: Sequence[ToolLike],
+        answers: Answers | None = None,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
         **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ConversationItem]:
         """Generate content, run the functions that the model calls, and continue with the results.
@@ -364,6 +404,9 @@ class Client:
                 index among the pending ones. ``Approve()`` runs the function, ``Refuse("why")``
                 reports a refusal to the model, and anything else is the result. A call without an
                 answer is put to ``confirm``.
+            response_type: As for ``stream_generate_content``: the type of the last answer, the
+                one without calls.
+            schema_dialect: As for ``stream_generate_content``.
             **options: Those of ``stream_generate_content``, and:
                 max_rounds: How often the model may be asked in one turn. Defaults to 10.
                 total_time: Seconds for one turn, functions included. Defaults to no limit.
@@ -383,8 +426,10 @@ class Client:
             ConfigurationError: An argument is not valid.
             ClosedError: The client is closed.
         """
+        kind = type_of_call(response_type, schema_dialect, 0, options)
+        declared = as_function_tools(tools)
         return start_conversation(
-            self._caller(), model, contents, as_function_tools(tools), options, answers=answers
+            self._caller(), model, contents, declared, options, answers=answers, kind=kind
         )
 
     @overload

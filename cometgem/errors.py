@@ -484,7 +484,9 @@ class OutputValidationError(CometGemError, ValueError):
         elif self.problem == "blocked":
             sentence = f"the answer was stopped ({reason}) before its JSON was complete"
         elif self.problem == "empty":
-            sentence = f"the answer has no text ({reason or 'no finish reason'})"
+            calls = self.partial is not None and self.partial.function_calls
+            what = "function calls and no text" if calls else "no text"
+            sentence = f"the answer has {what} ({reason or 'no finish reason'})"
         else:
             where = f" at {self.path}" if self.path else ""
             sentence = f"the answer does not match its type: {self.message}{where}"

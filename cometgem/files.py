@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
-
 from cometgem.types.content import Part
 from cometgem.types.files import MAX_FILE_SIZE
 
@@ -39,6 +37,8 @@ async def part_from_file(
         OSError: The file cannot be read, is not a regular file, or is too large.
         ValueError: The type of the file is unknown, or an argument is not valid.
     """
+    from anyio.to_thread import run_sync  # noqa: PLC0415  adds to the time of the import
+
     read = partial(
         Part.from_file,
         path,
@@ -46,4 +46,4 @@ async def part_from_file(
         video_metadata=video_metadata,
         media_resolution=media_resolution,
     )
-    return await to_thread.run_sync(read, abandon_on_cancel=True)
+    return await run_sync(read, abandon_on_cancel=True)

@@ -93,6 +93,8 @@ def check_reasks(reasks: object) -> int:
 
 def _wrong(response: TypedResponse[Any]) -> OutputValidationError | None:
     """Return what is wrong with an answer that another one may put right."""
+    if response.function_calls:  # after a call the API takes its response only
+        return None
     try:
         _ = response.parsed
     except OutputValidationError as error:

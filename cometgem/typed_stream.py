@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from cometgem.errors import ConfigurationError, OutputValidationError
-from cometgem.request.arguments import shown
-from cometgem.response.json_frame import JSONPathError, JSONSyntaxError
-from cometgem.response.typed import MISMATCHES, TypedResponse, explain, problem_of
+from cometgem.item_stream import ItemStream, items_of
+from cometgem.response.answer_text import AnswerText
+from cometgem.response.json_frame import JSONSyntaxError
+from cometgem.response.typed import TypedResponse, mismatch
 from cometgem.stream import GenerateContentStream
 
 if TYPE_CHECKING:
@@ -21,10 +18,9 @@ if TYPE_CHECKING:
     from cometgem.hops import Continuation
     from cometgem.http.attempts import Attempts
     from cometgem.request.response_type import ResponseType, TypeAdapterLike
-    from cometgem.response.partial_json import PartialJSON
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["ItemStream", "TypedStream"]
+__all__ = ["TypedStream"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _E = TypeVar("_E")
@@ -55,26 +51,22 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
     ) -> None:
         super().__init__(attempts, max_event_size, continuation)
         self._kind = kind
-        # Of the answer that is continued, if it is, and of the chunks handed out.
-        self.texts: list[str] = [text] if (text := super().snapshot.text) else []
-        self._read_to_end = False
-        self._partial: PartialJSON | None = None
-        self._partial_read = 0  # how many of the texts it has got
+        self.answer_text: AnswerText = AnswerText()
+        self.answer_text.add(super().snapshot.text)  # of the answer that is continued, if it is
 
     async def __anext__(self) -> GenerateContentResponse:
         try:
             chunk = await super().__anext__()
         except StopAsyncIteration:
-            self._read_to_end = True
+            self.answer_text.end()
             raise
-        if text := chunk.text:
-            self.texts.append(text)
+        self.answer_text.add(chunk.text)
         return chunk
 
     def take(self) -> GenerateContentResponse | None:
         """Return a chunk that has been read already, or None if the next one must be awaited."""
-        if (chunk := super().take()) is not None and (text := chunk.text):
-            self.texts.append(text)
+        if (chunk := super().take()) is not None:
+            self.answer_text.add(chunk.text)
         return chunk
 
     @property
@@ -89,20 +81,10 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
         Raises:
             OutputValidationError: What has come is not JSON.
         """
-        if self._partial is None:
-            from cometgem.response.partial_json import PartialJSON  # noqa: PLC0415  only when needed
-
-            self._partial = PartialJSON()
         try:
-            new = self.texts[self._partial_read :]
-            self._partial_read += len(new)
-            self._partial.feed("".join(new))  # raises again what it has raised before
+            return self.answer_text.value
         except JSONSyntaxError as error:
-            raise self.mismatch(str(error)) from None
-        if self._read_to_end:
-            with contextlib.suppress(JSONSyntaxError):  # it is cut off
-                self._partial.close()
-        return self._partial.value
+            raise mismatch(self.snapshot, str(error)) from None
 
     @overload
     def items(self: TypedStream[Sequence[_E]]) -> ItemStream[_E]: ...
@@ -131,19 +113,7 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
             ConfigurationError: ``response_type`` is not a list and no path and type were given,
                 or an argument is not valid.
         """
-        if not isinstance(path, str):
-            raise ConfigurationError(f"items(path={shown(path)}) must be a str such as 'planets'")
-        if element_type is not None:
-            from cometgem.request.response_type import as_response_type  # noqa: PLC0415
-
-            kind = as_response_type(element_type)
-        elif path:
-            raise ConfigurationError(
-                f"items({path!r}) needs the type of the elements as its second argument"
-            )
-        else:
-            kind = self._kind.element()
-        return ItemStream(self, tuple(path.split(".")) if path else (), kind)
+        return items_of(self, path, element_type, self._kind)
 
     async def get_final_response(self) -> TypedResponse[_T_co]:
         """Read the remaining chunks and return all chunks merged into one response.
@@ -160,97 +130,3 @@ class TypedStream(GenerateContentStream, Generic[_T_co]):
     def snapshot(self) -> TypedResponse[_T_co]:
         """The chunks handed out so far, merged; later chunks do not change it."""
         return TypedResponse.of(super().snapshot, self._kind)
-
-    def mismatch(
-        self, message: str, *, path: str = "", index: int | None = None, complete: bool = True
-    ) -> OutputValidationError:
-        """Return the error for an answer that does not match.
-
-        Args:
-            message: What does not match.
-            path: Where, as a JSON path.
-            index: Which element.
-            complete: Whether the JSON could not go on.
-        """
-        response = self.snapshot
-        problem = problem_of(
-            response.text, response.finish_reason, response.block_reason, complete=complete
-        )
-        error = OutputValidationError(
-            problem,
-            message,
-            path=path,
-            text=response.text,
-            finish_reason=response.finish_reason,
-            block_reason=response.block_reason,
-            index=index,
-        )
-        error.partial = response
-        return error
-
-
-class ItemStream(Generic[_T_co]):
-    """An async iterator of the elements of a streamed list, made by ``stream.items()``."""
-
-    def __init__(
-        self, stream: TypedStream[Any], path: tuple[str, ...], kind: ResponseType[_T_co]
-    ) -> None:
-        from cometgem.response.json_items import JSONItems  # noqa: PLC0415  only when needed
-
-        self._stream = stream
-        self._where = ".".join(["$", *path])
-        self._kind = kind
-        self._finder = JSONItems(path)
-        self._read = 0  # how many texts of the stream it has got
-        self._elements: deque[bytes] = deque()
-        self._index = 0  # of the next element
-        self._failure: OutputValidationError | None = None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> _T_co:
-        if self._failure is not None:
-            raise copy.copy(self._failure)
-        while not self._elements:
-            if (failure := self._finder.failure) is not None:
-                await self._fail_behind(failure, complete=True)
-            if self._read < len(self._stream.texts):
-                self._elements += self._finder.feed(self._stream.texts[self._read])
-                self._read += 1
-                continue
-            try:
-                await self._stream.__anext__()
-            except StopAsyncIteration:
-                self._finder.close()
-                if (failure := self._finder.failure) is None:
-                    raise
-                await self._fail_behind(failure, complete=False)
-        element = self._elements.popleft()
-        try:
-            value = self._kind.decode(element)
-        except MISMATCHES as error:
-            message, path = explain(error)
-            where = f"{self._where}[{self._index}]{path.removeprefix('$')}"
-            await self._fail(self._stream.mismatch(message, path=where, index=self._index), error)
-        self._index += 1
-        return value
-
-    async def aclose(self) -> None:
-        """Close the stream, for ``contextlib.aclosing``."""
-        await self._stream.aclose()
-
-    async def _fail_behind(
-        self, failure: JSONSyntaxError | JSONPathError, *, complete: bool
-    ) -> NoReturn:
-        """Raise the error for what comes after the elements found."""
-        if isinstance(failure, JSONPathError):
-            error = self._stream.mismatch(failure.message, path=failure.path)
-        else:
-            error = self._stream.mismatch(str(failure), index=self._index, complete=complete)
-        await self._fail(error, None)
-
-    async def _fail(self, error: OutputValidationError, cause: Exception | None) -> NoReturn:
-        self._failure = copy.copy(error)
-        await self._stream.aclose()
-        raise error from cause

@@ -31,7 +31,7 @@ FLOORS = (
     ("http",),
     (
         *("files", "hops", "options", "warn", "single", "typed_single", "views", "stream"),
-        "typed_stream",
+        *("item_stream", "typed_stream"),
     ),
     ("conversation",),
     ("client",),

@@ -33,9 +33,19 @@ OWN_JSON = {
     "cometgem.client.Client.chat": {"return"},  # the overloads are exact
     "cometgem.client.Client.generate_content": {"response_type"},  # the overloads are exact
     "cometgem.client.Client.load_chat": {"return"},
+    "cometgem.client.Client.run_tools": {"response_type"},  # the overloads are exact
     "cometgem.client.Client.stream_generate_content": {"response_type"},
-    "cometgem.conversation.chat.Chat.send": {"response_type"},  # the overloads are exact
+    "cometgem.conversation.chat.Chat.resume": {"response_type"},  # the overloads are exact
+    "cometgem.conversation.chat.Chat.resume_stream": {"response_type"},
+    "cometgem.conversation.chat.Chat.send": {"response_type"},
+    "cometgem.conversation.chat.Chat.stream": {"response_type"},
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},
+    "cometgem.conversation.typed_rounds.TypedConversationStream.__init__": {"on_end"},
+    "cometgem.conversation.typed_rounds.TypedConversationStream.items": {
+        "element_type",
+        "return",
+    },
+    "cometgem.conversation.typed_rounds.TypedConversationStream.partial": {"return"},
     "cometgem.errors.APIStatusError.__init__": {"details"},
     "cometgem.request.functions.FunctionTool.from_schema": {"parameters"},
     "cometgem.request.functions.FunctionTool.parse": {"return"},
@@ -43,12 +53,11 @@ OWN_JSON = {
     "cometgem.testing.reply.Reply.call": {"args"},
     "cometgem.testing.reply.Reply.chunks": {"items"},
     "cometgem.testing.reply.Reply.usage": {"metadata"},
-    "cometgem.typed_stream.ItemStream.__init__": {"stream"},
+    "cometgem.typed_stream.TypedStream.partial": {"return"},
     "cometgem.typed_stream.TypedStream.items": {
         "element_type",
         "return",
     },  # the overloads are exact
-    "cometgem.typed_stream.TypedStream.partial": {"return"},
     "cometgem.types.content.Part.from_function_response": {"response"},
     "cometgem.types.wire.Wire.to_dict": {"return"},
 }

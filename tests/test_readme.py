@@ -79,6 +79,10 @@ SCRIPTS = {
     "Count to a million": [
         Reply.text("1").usage({"promptTokenCount": 5, "thoughtsTokenCount": 9}).finish("MAX_TOKENS")
     ],
+    "Bath and Rome": [
+        Reply.call("measure", {"city": "Bath"}),
+        Reply.text('[{"name": "Bath", "degrees": 4}', ', {"name": "Rome", "degrees": 9}]'),
+    ],
     "run_tools": [CALL, Reply.text("Take one.")],
     "tool.parse": [CALL, Reply.text("Take one.")],
     "client.chat": [
@@ -108,6 +112,7 @@ SHOWN = {
     .split("```")[0],
     "Count to a million": "the answer reached the maximum number of tokens (MAX_TOKENS)\n"
     "5 in, 9 out\n",
+    "Bath and Rome": "Bath 4\nRome 9\n2 cities\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\n"
     "result {'weather': 'rain in Bath'}\nTake one.",
     "tool.parse": "Take one.\n",
@@ -177,6 +182,7 @@ UNSCRIPTED = {
     '"AUDIO"': "speech.wav 0.1 seconds\n",
     "responseModalities": "comet.png image/png\n",
     "json.loads": "['text', 'text 2']\n",
+    "Bath and Rome": "name 1\nname 1\n2 cities\n",
     "run_tools": "calls get_weather {'city': 'Bath'}\nresult {'weather': 'rain in Bath'}\n"
     "get_weather says: weather: rain in Bath.",
     "tool.parse": "get_weather says: weather: rain in Bath.\n",

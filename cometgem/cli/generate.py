@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cometgem.cli.arguments import MODEL
 from cometgem.cli.client import make_client
 from cometgem.cli.files import read_part
+from cometgem.cli.json_answer import json_answer
 from cometgem.cli.pictures import IMAGE_MODEL, PictureFiles, picture_config
 from cometgem.cli.sentences import UsageError
 from cometgem.cli.terminal import finish_words, no_answer_reason, part_words, usage_words
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run_generate"]
 
+# The fields of the generation config that say what format the answer has.
+_FORMATS = ("responseMimeType", "responseJsonSchema", "responseSchema")
+
 
 def run_generate(terminal: Terminal, args: argparse.Namespace) -> int:
     """Answer the prompt.
@@ -41,6 +45,7 @@ def run_generate(terminal: Terminal, args: argparse.Namespace) -> int:
     # The key is checked before files are read and before a prompt is typed.
     client = make_client()
     pictures = None if args.image_out is None else PictureFiles(args.image_out)
+    in_json = json_answer(terminal, args)
     contents: Contents = [*map(read_part, args.file), _prompt(args.prompt)]
     if args.model is None:
         args.model = MODEL if pictures is None else IMAGE_MODEL
@@ -50,19 +55,29 @@ def run_generate(terminal: Terminal, args: argparse.Namespace) -> int:
         if pictures is not None:
             pictures.save(terminal, chunk)
 
-    final = asyncio.run(_ask(client, contents, args, options, show))
+    if in_json is None:
+        final = asyncio.run(_ask(client, contents, args, options, show))
+    else:
+        final = asyncio.run(in_json.ask(client, contents, options))
+    _note_rest(terminal, final, args)
+    problem = (in_json and in_json.problem) or no_answer_reason(final)
+    if not problem and pictures is not None and not pictures.count:
+        problem = f"the model sent no picture; finish reason {finish_words(final)}"
+    if problem:
+        terminal.error(problem)
+    return int(bool(problem) or (pictures is not None and pictures.failed))
+
+
+def _note_rest(
+    terminal: Terminal, final: GenerateContentResponse, args: argparse.Namespace
+) -> None:
+    """Note what is not text, and what the answer has cost."""
     for part in final.parts:
         if part.text is None:
             terminal.note(": ".join(part_words(part)))
     if args.sources:
         _note_sources(terminal, final)
     terminal.note(f"usage: {usage_words(final)}; finish reason {finish_words(final)}")
-    problem = no_answer_reason(final)
-    if not problem and pictures is not None and not pictures.count:
-        problem = f"the model sent no picture; finish reason {finish_words(final)}"
-    if problem:
-        terminal.error(problem)
-    return int(bool(problem) or (pictures is not None and pictures.failed))
 
 
 def _note_sources(terminal: Terminal, final: GenerateContentResponse) -> None:
@@ -96,6 +111,8 @@ def _generation_config(args: argparse.Namespace) -> dict[str, Any]:
     pictures = picture_config(args)
     config |= pictures
     sources |= dict.fromkeys(pictures, "--image-out")
+    if args.schema is not None:
+        sources |= dict.fromkeys(_FORMATS, "--schema")
     if args.thinking is not None:
         sources["thinkingConfig"] = "--thinking"
     for key, value in (item for option in args.option for item in option.items()):

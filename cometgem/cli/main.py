@@ -261,6 +261,22 @@ def _add_generate_options(generate: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="the size of the picture: 512, 1K, 2K or 4K, as far as the model supports it",
     )
+    add(
+        "--schema",
+        type=text,
+        action=Once,
+        metavar="FILE",
+        help="request JSON that fits the JSON schema in FILE, check it, and print it; exit code 1"
+        " if it does not fit. Checked are types, fields, alternatives and limits, but not pattern,"
+        " format, uniqueItems and conditions; to the model, the keywords that the API does not"
+        " take are described in words",
+    )
+    add(
+        "--items",
+        action="store_true",
+        help="with --schema: print the elements of the list at the root of the answer, or of its"
+        " only property that is a list, one per line, each as soon as it is complete",
+    )
     add("--json", action="store_true", help="request an answer in JSON")
     add("--no-stream", action="store_true", help="wait for the complete answer")
     add("--raw", action="store_true", help="print the JSON of each chunk, one per line")

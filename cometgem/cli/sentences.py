@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cometgem.errors import ConfigurationError, RateLimitError
+from cometgem.errors import ConfigurationError, OutputValidationError, RateLimitError
 
 if TYPE_CHECKING:
     from cometgem.errors import CometGemError
@@ -28,6 +28,7 @@ _TRANSLATIONS = (
     (re.compile(r"\bsystem_instruction\b"), "--system"),
     (re.compile(r"\bgeneration_config\.(\w+)"), r"--option \1"),
     (re.compile(r"\bgeneration_config\b"), "--option"),
+    (re.compile(r"\bresponse_type="), "--schema "),
     (re.compile(r"\bthoughts=True\b"), "thinking"),
     (re.compile(r"\bthinking=(?=[\w'-])"), "thinking "),
     (re.compile(r"\ba list of [A-Z]\w+ or (?:a )?dicts?\b"), "a JSON array of objects"),
@@ -56,6 +57,8 @@ def sentence(error: CometGemError) -> str:
         return translated(words)
     if isinstance(error, RateLimitError):
         return words.replace(error.advice, "try again later")
+    if isinstance(error, OutputValidationError):
+        words = words.replace("does not match its type", "does not match the schema")
     return words.replace(f"; {error.advice}", "") if error.advice else words
 
 

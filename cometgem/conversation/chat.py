@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cometgem.conversation.options import ConversationOptions
     from cometgem.conversation.requests import Caller
     from cometgem.conversation.rounds import ConversationStream
+    from cometgem.conversation.typed_rounds import TypedConversationStream
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
     from cometgem.request.response_type import ResponseType, SchemaDialect, TypeAdapterLike
@@ -163,8 +164,38 @@ class Chat(Generic[ItemT_co]):
         first = self._send(contents, options)
         return await ask_until_it_fits(first, ask_again, kind, reasks)
 
+    @overload
     def stream(
         self, contents: Contents, **options: Unpack[ConversationOptions]
+    ) -> ConversationStream[ItemT_co]: ...
+
+    @overload
+    def stream(
+        self,
+        contents: Contents,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ItemT_co, _T]: ...
+
+    @overload
+    def stream(
+        self,
+        contents: Contents,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ItemT_co, _T]: ...
+
+    def stream(
+        self,
+        contents: Contents,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ItemT_co]:
         """Send a message and return the answer as a stream; nothing is sent yet.
 
@@ -172,21 +203,54 @@ class Chat(Generic[ItemT_co]):
 
         Args:
             contents: As for ``generate_content``.
+            response_type: As for ``generate_content``: the type of the last answer.
+            schema_dialect: As for ``generate_content``.
             **options: Options for this turn, which override those of the chat.
 
         Raises:
             RuntimeError: The previous turn is still in progress.
             ConfigurationError: An argument is not valid.
         """
-        return self._turn(contents, options, streamed=True)
+        kind = self._add_type(response_type, schema_dialect, 0, options)
+        return self._turn(contents, options, streamed=True, kind=kind)
 
     @property
     def pending(self) -> list[FunctionCall]:
         """The calls at the end of the history that wait for an answer; see ``resume``."""
         return pending_of(self.history)
 
+    @overload
     async def resume(
         self, answers: Answers | None = None, **options: Unpack[ConversationOptions]
+    ) -> GenerateContentResponse: ...
+
+    @overload
+    async def resume(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedResponse[_T]: ...
+
+    @overload
+    async def resume(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedResponse[_T]: ...
+
+    async def resume(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
     ) -> GenerateContentResponse:
         """Answer the pending calls, go on, and return the complete answer.
 
@@ -197,6 +261,8 @@ class Chat(Generic[ItemT_co]):
             answers: An answer for each pending call, by its id or its index in ``pending``:
                 ``Approve()`` runs the function, ``Refuse("why")`` reports a refusal to the model,
                 and anything else is the result. A call without an answer is put to ``confirm``.
+            response_type: As for ``generate_content``: the type of the last answer.
+            schema_dialect: As for ``generate_content``.
             **options: Options for this turn, which override those of the chat.
 
         Raises:
@@ -206,23 +272,57 @@ class Chat(Generic[ItemT_co]):
             CometGemError: As in ``send``; the history is unchanged, so the calls are still
                 pending. ``keep_partial`` keeps the responses of functions that have run.
         """
-        async with self._resumed(answers, options, streamed=False) as stream:
+        kind = self._add_type(response_type, schema_dialect, 0, options)
+        async with self._resumed(answers, options, streamed=False, kind=kind) as stream:
             return await stream.get_final_response()
 
+    @overload
     def resume_stream(
         self, answers: Answers | None = None, **options: Unpack[ConversationOptions]
+    ) -> ConversationStream[ItemT_co]: ...
+
+    @overload
+    def resume_stream(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ItemT_co, _T]: ...
+
+    @overload
+    def resume_stream(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
+    ) -> TypedConversationStream[ItemT_co, _T]: ...
+
+    def resume_stream(
+        self,
+        answers: Answers | None = None,
+        *,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        **options: Unpack[ConversationOptions],
     ) -> ConversationStream[ItemT_co]:
         """Answer the pending calls and return what follows as a stream; nothing is sent yet.
 
         Args:
             answers: As for ``resume``.
+            response_type: As for ``generate_content``: the type of the last answer.
+            schema_dialect: As for ``generate_content``.
             **options: Options for this turn, which override those of the chat.
 
         Raises:
             RuntimeError: The previous turn is still in progress.
             ConfigurationError: As for ``resume``.
         """
-        return self._resumed(answers, options, streamed=True)
+        kind = self._add_type(response_type, schema_dialect, 0, options)
+        return self._resumed(answers, options, streamed=True, kind=kind)
 
     def keep_partial(self) -> None:
         """Add what arrived of the last turn to the history, even though it is incomplete.
@@ -289,12 +389,23 @@ class Chat(Generic[ItemT_co]):
         return kind
 
     def _turn(
-        self, contents: Contents, options: ConversationOptions, *, streamed: bool
+        self,
+        contents: Contents,
+        options: ConversationOptions,
+        *,
+        streamed: bool,
+        kind: ResponseType[Any] | None = None,
     ) -> ConversationStream[ItemT_co]:
-        return self._start(len(self.history), as_turns(contents), options, streamed=streamed)
+        said, start = as_turns(contents), len(self.history)
+        return self._start(start, said, options, streamed=streamed, kind=kind)
 
     def _resumed(
-        self, answers: Answers | None, options: ConversationOptions, *, streamed: bool
+        self,
+        answers: Answers | None,
+        options: ConversationOptions,
+        *,
+        streamed: bool,
+        kind: ResponseType[Any] | None,
     ) -> ConversationStream[ItemT_co]:
         tail = find_tail(self.history)
         if tail is None or (tail.turn.rest and not tail.turn.pending):
@@ -303,9 +414,9 @@ class Chat(Generic[ItemT_co]):
                 " use send() or stream()"
             )
         given = {} if answers is None else answers
-        return self._start(tail.start, [], options, answers=given, streamed=streamed)
+        return self._start(tail.start, [], options, answers=given, streamed=streamed, kind=kind)
 
-    def _start(
+    def _start(  # noqa: PLR0913  all parts of a turn
         self,
         start: int,
         said: list[Content],
@@ -313,6 +424,7 @@ class Chat(Generic[ItemT_co]):
         *,
         answers: Answers | None = None,
         streamed: bool,
+        kind: ResponseType[Any] | None,
     ) -> ConversationStream[ItemT_co]:
         """Start a turn whose turns take the place of the history from an index on."""
         if self._busy:
@@ -328,6 +440,7 @@ class Chat(Generic[ItemT_co]):
             answers=answers,
             streamed=streamed,
             on_end=partial(self._record, start, said),
+            kind=kind,
         )
         self._busy, self._unfinished = True, (0, [])
         return stream

@@ -111,7 +111,7 @@ class ConversationStream(Generic[ItemT_co]):
             self._end()
 
     def __repr__(self) -> str:
-        return f"<ConversationStream {self.state}, rounds={self._progress.number}>"
+        return f"<{type(self).__name__} {self.state}, rounds={self._progress.number}>"
 
     def __aiter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from cometgem.conversation.progress import Resumption
 from cometgem.conversation.requests import Requests
 from cometgem.conversation.rounds import ConversationStream
 from cometgem.conversation.tool_runner import ToolRunner
+from cometgem.conversation.typed_rounds import TypedConversationStream
 from cometgem.errors import ConfigurationError
 from cometgem.request.build import check_request
 from cometgem.request.contents import contents_to_wire
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cometgem.conversation.requests import Caller
     from cometgem.request.contents import Contents, Turn
     from cometgem.request.functions import DeclaredTool
+    from cometgem.request.response_type import ResponseType
 
 __all__ = ["check_conversation", "start_conversation"]
 
@@ -37,6 +39,7 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
     answers: Answers | None = None,
     streamed: bool = True,
     on_end: Callable[[ConversationStream[Any]], object] = bool,
+    kind: ResponseType[Any] | None = None,
 ) -> ConversationStream[Any]:
     """Return one turn of a conversation; nothing is sent yet.
 
@@ -50,6 +53,8 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
         answers: Answers to the calls at the end of the contents; None if there are none.
         streamed: Whether answers are streamed or requested as a whole.
         on_end: Called once, with the stream, when it has ended for any reason.
+        kind: The type of the last answer, whose schema is in the options; the stream is then a
+            ``TypedConversationStream``.
 
     Raises:
         ConfigurationError: An argument is not valid, or a call has no answer.
@@ -88,6 +93,8 @@ def start_conversation(  # noqa: PLR0913  all parts of a turn
         requests.warned = True
         if said:
             contents_to_wire(said)
+    if kind is not None:
+        return TypedConversationStream(caller, requests, settings, resumption, on_end, kind=kind)
     return ConversationStream(caller, requests, settings, resumption, on_end)
 
 

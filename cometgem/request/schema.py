@@ -33,7 +33,8 @@ def json_schema(annotation: Any, recursive: dict[str, Any], what: str) -> dict[s
     found: dict[str, Any] = {}
 
     def inline_model(kind: Any) -> dict[str, Any]:
-        return _inlined(model_schema(kind), found)
+        # msgspec takes an empty schema for none; to_subset drops the comment.
+        return _inlined(model_schema(kind), found) or {"$comment": "any value"}
 
     try:
         kind = resolve(annotation)

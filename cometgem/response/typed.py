@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cometgem.errors import OutputProblem
 
-__all__ = ["MISMATCHES", "AnswerDecoder", "TypedResponse", "explain", "problem_of"]
+__all__ = ["MISMATCHES", "AnswerDecoder", "TypedResponse", "explain", "mismatch", "problem_of"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -140,6 +140,39 @@ def problem_of(
     if finish_reason in (*_ENDED_EARLY, FinishReason.STOP):
         return "wrong" if text.strip() else "empty"
     return "blocked"
+
+
+def mismatch(
+    response: GenerateContentResponse,
+    message: str,
+    *,
+    path: str = "",
+    index: int | None = None,
+    complete: bool = True,
+) -> OutputValidationError:
+    """Return the error for an answer that does not match.
+
+    Args:
+        response: The answer, as far as it has come.
+        message: What does not match.
+        path: Where, as a JSON path.
+        index: Which element.
+        complete: Whether the JSON could not go on.
+    """
+    problem = problem_of(
+        response.text, response.finish_reason, response.block_reason, complete=complete
+    )
+    error = OutputValidationError(
+        problem,
+        message,
+        path=path,
+        text=response.text,
+        finish_reason=response.finish_reason,
+        block_reason=response.block_reason,
+        index=index,
+    )
+    error.partial = response
+    return error
 
 
 def explain(error: Exception) -> tuple[str, str]:

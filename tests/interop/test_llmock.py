@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import pytest
 from interop.foreign import program, running
 
@@ -145,6 +146,52 @@ async def test_parallel_results_are_sent_in_call_order(client: Client, server: F
         {"functionResponse": {"name": "get_weather", "response": {"result": "rain in Rome"}}},
     ]
     assert sent[1:] == wire(stream.turns[:2])
+
+
+class Forecast(msgspec.Struct):
+    city: str
+    degrees: Annotated[float, msgspec.Meta(ge=-90)]
+
+
+FORECASTS = [Forecast("Bath", 4), Forecast("Rome", 9.5)]
+FORECAST_TEXT = '[{"city": "Bath", "degrees": 4}, {"city": "Rome", "degrees": 9.5}]'
+
+
+async def test_a_typed_answer(client: Client, server: Foreign) -> None:
+    script(server, *[reply(FORECAST_TEXT)] * 2)
+    kind = list[Forecast]
+    single = await client.generate_content(MODEL, "Forecasts?", response_type=kind)
+    assert single.parsed == FORECASTS
+    async with client.stream_generate_content(MODEL, "Forecasts?", response_type=kind) as stream:
+        assert await anext(stream.items()) == FORECASTS[0]
+        assert stream.partial[0] == {"city": "Bath", "degrees": 4}
+        assert [one async for one in stream.items()] == FORECASTS
+        assert (await stream.get_final_response()).parsed == FORECASTS
+    for body in bodies(server):
+        config = body["generationConfig"]
+        assert config["responseMimeType"] == "application/json"
+        assert config["responseJsonSchema"]["items"]["required"] == ["city", "degrees"]
+
+
+async def test_a_wrong_answer_is_asked_for_again(client: Client, server: Foreign) -> None:
+    script(
+        server, reply('{"city": "Bath", "degrees": -300}'), reply('{"city": "Bath", "degrees": 4}')
+    )
+    answer = await client.generate_content(MODEL, "Bath?", response_type=Forecast, reasks=1)
+    assert answer.parsed == FORECASTS[0]
+    turns = bodies(server)[1]["contents"]
+    assert [turn["role"] for turn in turns] == ["user", "model", "user"]
+    assert "at $.degrees" in turns[2]["parts"][0]["text"]
+
+
+async def test_the_last_answer_of_tools_has_a_type(client: Client, server: Foreign) -> None:
+    script(server, reply("Let me see.", "Bath"), reply(FORECAST_TEXT))
+    async with client.run_tools(
+        MODEL, "Forecasts?", tools=[get_weather], response_type=list[Forecast]
+    ) as stream:
+        assert [one async for one in stream.items()] == FORECASTS
+        assert (await stream.get_final_response()).parsed == FORECASTS
+    assert all("responseJsonSchema" in body["generationConfig"] for body in bodies(server))
 
 
 async def test_failing_tool_ends_the_conversation(client: Client, server: Foreign) -> None:

@@ -286,3 +286,10 @@ def test_a_type_adapter() -> None:
     kind: ResponseType[Any] = ResponseType(TypeAdapter(list[Moon]))
     assert kind.schema("json") == ResponseType(list[Moon]).schema("json")
     assert kind.decode(b'[{"name": "Io"}]') == [Moon(name="Io")]
+
+
+def test_a_type_adapter_of_any_value() -> None:
+    kind: ResponseType[Any] = ResponseType(TypeAdapter(Any))
+    assert kind.schema("json") == {}
+    assert kind.schema("openapi") == {}
+    assert kind.decode(b'[1, "a"]') == [1, "a"]

@@ -96,10 +96,10 @@ def double(number: int) -> int:
 
 
 async def start_conversation(client: Client) -> None:
-    client.run_tools("m", "Hi")  # type: ignore[call-arg]
-    client.run_tools("m", "Hi", tools=double)  # type: ignore[arg-type]
+    client.run_tools("m", "Hi")  # type: ignore[call-overload]
+    client.run_tools("m", "Hi", tools=double)  # type: ignore[call-overload]
     client.run_tools("m", "Hi", tools=["double"])  # type: ignore[list-item]
-    client.run_tools("m", "Hi", tools=[double], on_tool_error="ignore")  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[double], on_tool_error="ignore")  # type: ignore[call-overload]
     client.run_tools("m", "Hi", tools=[double], confirm=double)  # type: ignore[arg-type]
     client.stream_generate_content("m", "Hi", max_rounds=1)  # type: ignore[call-overload]
     client.stream_generate_content("m", "Hi", thinking="max")  # type: ignore[call-overload]
@@ -152,12 +152,12 @@ def build() -> None:
 
 
 async def conversation(client: Client, chat: Chat[GenerateContentResponse]) -> None:
-    client.run_tools("m", "Hi", tools=[], answers=[1])  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], answers=[1])  # type: ignore[call-overload]
     client.run_tools("m", "Hi", tools=[], answers={1.5: "no"})  # type: ignore[arg-type]
-    client.run_tools("m", "Hi", tools=[], on_tool_error="ignore")  # type: ignore[arg-type]
-    client.run_tools("m", "Hi", tools=[], stop_after=5)  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], on_tool_error="ignore")  # type: ignore[call-overload]
+    client.run_tools("m", "Hi", tools=[], stop_after=5)  # type: ignore[call-overload]
     client.run_tools("m", "Hi", tools=[], confirm=lambda _: None)  # type: ignore[arg-type,return-value]
-    client.run_tools("m", "Hi", tools=[], prepare_round=True)  # type: ignore[arg-type]
-    await chat.resume("Hi")  # type: ignore[arg-type]
+    client.run_tools("m", "Hi", tools=[], prepare_round=True)  # type: ignore[call-overload]
+    await chat.resume("Hi")  # type: ignore[call-overload]
     Approve("id")  # type: ignore[arg-type]
     Refuse(5)  # type: ignore[arg-type]

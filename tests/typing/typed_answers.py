@@ -14,10 +14,13 @@ import pydantic
 
 from cometgem import (
     Client,
+    ConversationItem,
+    ConversationStream,
     GenerateContentResponse,
     GenerateContentStream,
     ItemStream,
     OutputValidationError,
+    TypedConversationStream,
     TypedResponse,
     TypedStream,
 )
@@ -114,6 +117,42 @@ async def chats(client: Client) -> None:
     assert_type(await chat.send("p"), GenerateContentResponse)
     assert_type(await chat.send("p", response_type=list[Planet]), TypedResponse[list[Planet]])
     assert_type((await chat.send("p", response_type=Planet | None, reasks=1)).parsed, Planet | None)
+    assert_type(chat.stream("p"), ConversationStream[GenerateContentResponse])
+    stream = chat.stream("p", response_type=list[Planet], schema_dialect="openapi")
+    assert_type(stream, TypedConversationStream[GenerateContentResponse, list[Planet]])
+    async for chunk in stream:
+        assert_type(chunk, GenerateContentResponse)
+    adapter: pydantic.TypeAdapter[Model] = pydantic.TypeAdapter(Model)
+    assert_type((await chat.resume(response_type=Planet)).parsed, Planet)
+    assert_type((await chat.resume({0: 1}, response_type=adapter)).parsed, Model)
+    assert_type(await chat.resume(), GenerateContentResponse)
+    resumed = chat.resume_stream({"id": 1}, response_type=Planet | None)
+    assert_type(resumed, TypedConversationStream[GenerateContentResponse, Planet | None])
+    assert_type(chat.resume_stream(), ConversationStream[GenerateContentResponse])
+    with_tools = client.chat("m", tools=[len]).stream("p", response_type=adapter)
+    assert_type(with_tools, TypedConversationStream[ConversationItem, Model])
+
+
+async def conversations(client: Client) -> None:
+    run = client.run_tools
+    assert_type(run("m", "p", tools=[len]), ConversationStream[ConversationItem])
+    stream = run("m", "p", tools=[len], response_type=list[Planet])
+    assert_type(stream, TypedConversationStream[ConversationItem, list[Planet]])
+    async with stream as same:
+        assert_type(same, TypedConversationStream[ConversationItem, list[Planet]])
+    assert_type(await stream, TypedConversationStream[ConversationItem, list[Planet]])
+    assert_type(stream.partial, Any)
+    assert_type(stream.items(), ItemStream[Planet])
+    assert_type(stream.items("a.b", Planet | None), ItemStream[Planet | None])
+    assert_type(await stream.get_final_response(), TypedResponse[list[Planet]])
+    assert_type(stream.snapshot.parsed, list[Planet])
+    adapter: pydantic.TypeAdapter[Model] = pydantic.TypeAdapter(Model)
+    assert_type(stream.items("a", adapter), ItemStream[Model])
+    other = run("m", "p", tools=[len], response_type=adapter, schema_dialect="openapi")
+    assert_type(other, TypedConversationStream[ConversationItem, Model])
+    # One with a type stands where any conversation is expected.
+    plain: ConversationStream[ConversationItem] = other
+    assert_type((await plain.get_final_response()).text, str)
 
 
 def error(failure: OutputValidationError) -> None:
@@ -129,3 +168,5 @@ async def misuse(client: Client) -> None:
     await client.generate_content("m", "p", reasks=1)  # type: ignore[call-overload]
     await client.generate_content("m", "p", response_type=int, reasks="1")  # type: ignore[call-overload]
     client.stream_generate_content("m", "p", response_type=int).items()  # type: ignore[call-overload]
+    client.run_tools("m", "p", tools=[len], response_type=int).items()  # type: ignore[call-overload]
+    client.chat("m").stream("p", response_type=int, reasks=1)  # type: ignore[call-overload]
