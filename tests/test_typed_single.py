@@ -6,6 +6,7 @@ import copy
 import enum
 import pickle
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 import msgspec
@@ -68,7 +69,13 @@ class Dog(msgspec.Struct, tag=True):
     barks: int
 
 
-FORMS: list[tuple[Any, str, Any]] = [
+# Literals of several types.
+MIXED = pytest.mark.skipif(
+    tuple(map(int, metadata.version("msgspec").split(".")[:2])) < (0, 22),
+    reason="msgspec before 0.22 cannot sort the values",
+)
+
+FORMS = [
     (Planet, '{"name": "Mars", "radius_km": 3389.5}', Planet("Mars", 3389.5)),
     (list[Planet], '[{"name": "Mars", "radius_km": 3389.5}]', [Planet("Mars", 3389.5)]),
     (Kind, '"gas"', Kind.GAS),
@@ -80,7 +87,7 @@ FORMS: list[tuple[Any, str, Any]] = [
     (TypeAdapter(dict[str, Moon]), '{"a": {"name": "Io"}}', {"a": Moon(name="Io")}),
     (Cat | Dog, '{"type": "Dog", "barks": 2}', Dog(2)),
     (Planet | None, "null", None),
-    (Literal["a", 1], "1", 1),
+    pytest.param(Literal["a", 1], "1", 1, marks=MIXED),
     (dict[str, int], '{"a": 1}', {"a": 1}),
     (tuple[int, str], '[1, "a"]', (1, "a")),
     (Annotated[int, msgspec.Meta(ge=1)], "5", 5),

@@ -103,7 +103,7 @@ def _lacking(models: Models) -> Iterator[str]:
             if field.is_list and not any(isinstance(one, inspect.ListType) for one in _flat(kind)):
                 yield f"{name}.{key} as a list"
             for value in _values(field, models):
-                if value not in ENUMS.get((owner, key), ()):
+                if value not in [one.value for one in ENUMS.get((owner, key), ())]:
                     yield f"{name}.{key} = {value}"
             # A union has what google-genai itself makes of it last.
             inner = next((one for one in field.kinds if one in models.fields), None)

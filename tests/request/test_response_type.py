@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt  # noqa: TC003  msgspec reads the annotations
 import enum
 import json
+from importlib import metadata
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
@@ -186,6 +187,13 @@ def test_openapi() -> None:
     }
 
 
+# Literals of several types.
+MIXED = pytest.mark.skipif(
+    tuple(map(int, metadata.version("msgspec").split(".")[:2])) < (0, 22),
+    reason="msgspec before 0.22 cannot sort the values",
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "schema"),
     [
@@ -222,12 +230,13 @@ def test_openapi() -> None:
             dict[str, int],
             {"type": "OBJECT", "description": 'Type of the values: {"type": "INTEGER"}.'},
         ),
-        (
+        pytest.param(
             Literal["a", 1],
             {
                 "anyOf": [{"type": "INTEGER"}, {"type": "STRING"}],
                 "description": 'One of: [1, "a"].',
             },
+            marks=MIXED,
         ),
     ],
     ids=lambda one: repr(one)[:30],
