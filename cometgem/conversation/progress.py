@@ -86,7 +86,7 @@ class Progress:
         self._settings = settings
         self._runner = requests.runner
         self._asks = True  # a request is due
-        self._recorded = True  # the answer of the current round is in the turns, or is no turn
+        self._recorded = True  # the current answer is in the turns, or does not count
         self._todo: list[Todo] | None = None  # calls that are due
         self._preparing: asyncio.Task[BaseException | None] | None = None
         self._yielded: set[int] = set()  # positions of the round's calls that were handed out
@@ -217,7 +217,7 @@ class Progress:
             self._todo = [Todo(at, call) for at, call in enumerate(self.turn.calls)]
 
     def _end_malformed(self, answer: GenerateContentResponse) -> None:
-        """Ask the same again: the server has understood no call, and the answer is no turn."""
+        """Ask the same again: the call was malformed, so the answer does not count as a turn."""
         self._recorded = True
         if self._runner is None:
             self.end("complete")

@@ -2,7 +2,7 @@
 
 Gemini 3 and later take a level, Gemini 2.5 takes a budget of tokens, older models do not think.
 The generation is read from the model's name; a name without one is treated as the newest
-generation. Only what is no setting at all is refused: what a model cannot do is replaced by the
+generation. Only what is not a setting at all is refused: what a model cannot do is replaced by the
 nearest it can, if that is known, with a warning, and is otherwise sent unchanged, since the
 server knows more than a table. See https://ai.google.dev/gemini-api/docs/thinking.
 """

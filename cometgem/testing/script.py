@@ -114,7 +114,7 @@ class Script:
 
 
 def _checked(reply: object) -> Reply | None:
-    """Return what a function has returned, or raise a TypeError if it is no reply."""
+    """Return what a function has returned, or raise a TypeError if it is not a reply."""
     if reply is None or isinstance(reply, Reply):
         return reply
     if inspect.iscoroutine(reply):

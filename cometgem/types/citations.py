@@ -45,7 +45,7 @@ def mark_sources(text: str, sources: Sequence[Source], style: CitationStyle) -> 
     begin = 0
     for place, here in places.items():
         pieces.append(text[begin:place])
-        # "![" would begin an image, and "\[" is no bracket.
+        # "![" would begin an image, and "\[" is not a bracket.
         if style == "markdown" and text[place - 1 : place] in ("!", "\\"):
             pieces.append(" ")
         pieces += [write(number, sources[number - 1]) for number in sorted(here)]

@@ -27,7 +27,7 @@ def check_secret(secret: Secret) -> bytes | None:
     """Return the secret as bytes.
 
     Raises:
-        ConfigurationError: It is no text, or too short.
+        ConfigurationError: It is not a text, or too short.
     """
     if secret is None:
         return None
