@@ -119,7 +119,7 @@ class ItemStream(Generic[_T_co]):
         return bool(self._elements)
 
     def _has_ended_well(self) -> bool:
-        """Return whether the list was complete at the end of the stream, or not part of an answer."""
+        """Return whether the list was complete at the end, or not part of an answer."""
         if self._answer.dropped:
             return True
         if self._mismatch is None:
