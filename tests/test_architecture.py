@@ -32,6 +32,7 @@ FLOORS = (
     ("options", "warn", "single", "views", "stream"),
     ("conversation",),
     ("client",),
+    ("bulk",),
     ("testing",),
     ("cli", "__main__"),
     ("__init__",),  # the public names: imported by no room
@@ -43,6 +44,7 @@ STRANGERS = {
     ("response", "request"),
     ("__init__", "testing"),  # `import cometgem` costs nothing that only tests need
     ("__init__", "cli"),
+    ("__init__", "bulk"),
     # A fake server that shared the client's code would share its mistakes.
     ("testing", "http"),
     ("testing", "options"),
@@ -51,6 +53,7 @@ STRANGERS = {
     ("testing", "views"),
     ("testing", "conversation"),
     ("testing", "client"),
+    ("testing", "bulk"),
 }
 
 # The rooms that may import each third-party package.
@@ -58,10 +61,11 @@ DOORS = {
     "aiohttp": {"http", "testing"},
     "anyio": {"conversation"},
     "markdown_it": {"cli"},
-    "msgspec": {"types", "request", "response", "http", "conversation"},
+    "msgspec": {"types", "request", "response", "http", "conversation", "bulk"},
     "multidict": {"testing"},
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
+    "redis": {"bulk"},
     "rich": {"cli"},
     "yarl": {"http"},
 }
@@ -74,6 +78,7 @@ SOME_FILES = {
         "cometgem.http.connections",
         "cometgem.http.response",
     },
+    ("bulk", "redis"): {"cometgem.bulk.shared_law"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},
@@ -86,7 +91,15 @@ ONLY_TYPES = {"client": {"aiohttp"}}
 # Rooms and modules that are pure. The modules decide what to do (retry, time out, replay a
 # conversation) and leave doing it to others. A pure module imports pure modules only.
 PURE_ROOMS = {"version", "errors", "types", "request", "response"}
-PURE_MODULES = {"cometgem.http.timeouts", "cometgem.http.retry", "cometgem.conversation.turns"}
+PURE_MODULES = {
+    "cometgem.http.timeouts",
+    "cometgem.http.retry",
+    "cometgem.conversation.turns",
+    "cometgem.bulk.limits",
+    "cometgem.bulk.rate",
+    "cometgem.bulk.tokens",
+    "cometgem.bulk.law",
+}
 PURE_PACKAGES = {"msgspec"}
 
 # What pure modules may import from the standard library. A list of forbidden modules would miss
@@ -303,6 +316,11 @@ def test_every_room_in_the_table_exists() -> None:
         ("cometgem.http.deadline", "from yarl import URL", "yarl.URL may not be imported here"),
         ("cometgem.http.attempts", "import cometgem.single", "cometgem.single is not below"),
         ("cometgem.response.chunks", "import cometgem.http.retry", "http.retry is not below"),
+        ("cometgem.bulk.rate", "import time", "time is not pure"),
+        ("cometgem.bulk.law", "from .limiter import Lease", "Lease is not pure"),
+        ("cometgem.bulk.limiter", "import redis", "redis may not be imported here"),
+        ("cometgem.client", "from cometgem.bulk import Limits", "bulk.Limits is not below"),
+        ("cometgem", "from cometgem.bulk.limits import Limits", "Limits is not below"),
         ("cometgem.client", "import cometgem.cli.main", "cometgem.cli.main is not below"),
         ("cometgem.conversation.chat", "import cometgem.cli", "cometgem.cli is not below"),
         ("cometgem", "from cometgem.cli.main import main", "cometgem.cli.main.main is not below"),

@@ -23,7 +23,7 @@ from cometgem.request.options import CommonOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FACES = ["cometgem", "cometgem.types", "cometgem.testing"]
+FACES = ["cometgem", "cometgem.bulk", "cometgem.types", "cometgem.testing"]
 
 # Classes without a public name, whose instances public methods return.
 HANDED_OUT = ["cometgem.stream.TextStream"]
@@ -223,6 +223,7 @@ def test_importing_is_cheap() -> None:
     assert not imported & {
         "aiohttp.web",
         "argparse",
+        "cometgem.bulk",
         "cometgem.cli.main",
         "cometgem.cli.demo",
         "cometgem.testing",

@@ -6,17 +6,13 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from hashlib import sha1
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from cometgem.bulk.law import Law
 from cometgem.bulk.limiter import Lease
 from cometgem.bulk.limits import Limits
 from cometgem.bulk.rate import LONG_WAIT, OWN_WAIT, SHARE
+from cometgem.bulk.shared_law import Ask, Away, SharedLaw
 from cometgem.errors import ClosedError, ConfigurationError
 from cometgem.request.arguments import shown
 from cometgem.warn import warn_caller
@@ -24,16 +20,12 @@ from cometgem.warn import warn_caller
 if TYPE_CHECKING:
     from typing import Self
 
-    from redis.asyncio import Redis
+    from cometgem.bulk.shared_law import Reply
 
-__all__ = ["Ask", "RedisLimiter", "Reply"]
+__all__ = ["RedisLimiter"]
 
-_SCRIPT = Path(__file__).with_name("shared_rate.lua").read_text("utf-8")
-_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-
-# Seconds: a holder that is not heard of is dead; a reply of Redis; until Redis is asked again.
+# Seconds until a holder that is not heard of is dead, and between attempts to return to Redis.
 _EXPIRES = 10.0
-_TIMEOUT = 1.0
 _RETRY = 1.0
 
 # Seconds ahead of which requests are granted: processes ask so often at most, and a refusal seen by
@@ -45,38 +37,6 @@ _MOST = 500
 
 # Seconds after which usage is reported if no request is to be granted meanwhile.
 _REPORT = 0.5
-
-
-class Ask(msgspec.Struct, omit_defaults=True):
-    """The argument of the script, which describes the fields."""
-
-    holder: str
-    expires: float
-    life: str
-    ahead: float
-    want: list[float]
-    ceiling: float | None = None
-    tokens: float | None = None
-    start: float | None = None
-    refused: list[tuple[str, int, float, float, float]] = []
-    unused: list[tuple[str, float]] = []
-    settled: tuple[int, float, float, float] | None = None
-    now: float | None = None
-
-
-class Reply(msgspec.Struct):
-    """The result of the script."""
-
-    wait: float
-    rate: float
-    holders: int
-    life: str
-    paused: float
-    # An empty list of Lua is an empty object.
-    granted: list[tuple[int, float, float]] | dict[str, None]
-
-
-_decoder = msgspec.json.Decoder(Reply)
 
 
 class RedisLimiter:
@@ -98,23 +58,16 @@ class RedisLimiter:
     """
 
     def __init__(self, url: str, name: str, limits: Limits | None = None) -> None:
-        if not isinstance(url, str) or not url.startswith(("redis://", "rediss://", "unix://")):
-            # Not shown, since it may contain a password.
-            raise ConfigurationError(
-                "RedisLimiter(url=...) is not the URL of a Redis server: use one that begins with"
-                " 'redis://', 'rediss://' or 'unix://'"
-            )
         if not isinstance(name, str) or not name:
             raise ConfigurationError(
                 f"RedisLimiter(name={shown(name)}): use a string that is not empty"
             )
-        _require_redis()
+        self._shared = SharedLaw(url, name)
         self._url, self._name = url, name
         self._limits = limits or Limits()
         self._holder = uuid.uuid4().hex
         self._waiting: deque[tuple[asyncio.Future[Lease], float]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._redis: Redis | None = None
         self._pump: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._reporter: asyncio.TimerHandle | None = None
@@ -133,7 +86,7 @@ class RedisLimiter:
         self._warning: str | None = None
 
     def __repr__(self) -> str:
-        return f"RedisLimiter({self._where()!r}, {self._name!r}, {self._limits!r})"
+        return f"RedisLimiter({self._shared.where!r}, {self._name!r}, {self._limits!r})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str, Limits]]:
         return type(self), (self._url, self._name, self._limits)
@@ -252,14 +205,14 @@ class RedisLimiter:
             self._reporter.cancel()
             self._reporter = None
         self._fail(ClosedError("the RedisLimiter is closed"))
-        redis, self._redis, self._loop = self._redis, None, None
-        if redis is not None:
-            await redis.aclose()
+        self._loop = None
+        await self._shared.aclose()
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Forget what belongs to another event loop, which has ended."""
         self._loop = loop
-        self._redis = self._pump = self._returning = self._reporter = None
+        self._shared.forget()
+        self._pump = self._returning = self._reporter = None
         self._wake = asyncio.Event()
         self._waiting.clear()
 
@@ -290,19 +243,21 @@ class RedisLimiter:
         """Make one round trip; return the seconds until another one is worth it."""
         asking = self._next_waiting()
         ask = self._compose([tokens for _, tokens in asking])
+        granted: list[tuple[int, float, float]] = []
         try:
-            reply = await self._send(ask)
-        except _failures() as error:
-            self._leave(error)
+            reply = await self._shared.ask(ask)
+            self._take(reply)
+            granted = reply.granted if isinstance(reply.granted, list) else []
+        except Away as away:
+            self._leave(away)
             return 0.0
-        self._take(reply)
-        granted = reply.granted if isinstance(reply.granted, list) else []
+        finally:
+            # Before those that came meanwhile.
+            self._waiting.extendleft(reversed(asking[len(granted) :]))
         now = time.monotonic()
         for (future, tokens), (number, delay, reserved) in zip(asking, granted, strict=False):
             lease = Lease(tokens, reserved, now + delay, number, life=reply.life)
             self._hand_out(future, lease)
-        # In place of those that were granted; others may have come meanwhile.
-        self._waiting.extendleft(reversed(asking[len(granted) :]))
         return reply.wait
 
     def _next_waiting(self) -> list[tuple[asyncio.Future[Lease], float]]:
@@ -353,29 +308,11 @@ class RedisLimiter:
         else:
             self._unused.append((lease.life, lease.reserved))
 
-    async def _send(self, ask: Ask) -> Reply:
-        from redis.exceptions import ConnectionError as Lost  # noqa: PLC0415  an extra
-        from redis.exceptions import NoScriptError  # noqa: PLC0415
-
-        if self._redis is None:
-            self._redis = _connect(self._url)
-        redis = self._redis
-        name = f"cometgem:{{{self._name}}}"
-        arguments = (2, f"{name}:rate", f"{name}:holders", msgspec.json.encode(ask).decode())
-        try:
-            raw = await redis.evalsha(_SHA, *arguments)
-        except NoScriptError:
-            raw = await redis.eval(_SCRIPT, *arguments)
-        except Lost:
-            # The connection may have been closed while it was idle.
-            raw = await redis.eval(_SCRIPT, *arguments)
-        return _decoder.decode(cast("bytes", raw))
-
-    def _leave(self, error: Exception) -> None:
+    def _leave(self, away: Away) -> None:
         """Go on without Redis, at the last known share."""
-        reason = f"Redis at {self._where()} cannot be reached ({type(error).__name__}: {error})"
+        reason = f"Redis at {self._shared.where} cannot be used ({away})"
         if self._last is None:
-            raise ConfigurationError(f"{reason}; start it, or correct the URL") from error
+            raise ConfigurationError(f"{reason}; start it, or correct the URL") from away
         holders = max(1, self._last.holders)
         now = time.monotonic()
         self._alone = Law(now, self._limits, share=1 / holders, start=self._last.rate / holders)
@@ -399,8 +336,8 @@ class RedisLimiter:
                 self._alone = self._warning = None
                 return 0.0
         if self._returning is None and now >= self._retry_at and self._loop is not None:
-            self._returning = self._loop.create_task(self._send(self._compose([])))
-            self._returning.add_done_callback(lambda _: self._wake.set())
+            self._returning = self._loop.create_task(self._shared.ask(self._compose([])))
+            self._returning.add_done_callback(self._has_returned)
         while self._waiting:
             future, tokens = self._waiting[0]
             if not future.done():
@@ -411,16 +348,16 @@ class RedisLimiter:
             self._waiting.popleft()
         return _RETRY
 
+    def _has_returned(self, returning: asyncio.Task[Reply]) -> None:
+        if not returning.cancelled():
+            returning.exception()  # looked at, so that it is not reported as forgotten
+        self._wake.set()
+
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, deque()
         for future, _ in waiting:
             if not future.done():
                 future.set_exception(error)
-
-    def _where(self) -> str:
-        """Return the URL without user, password and options."""
-        parts = urlsplit(self._url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:
@@ -429,32 +366,3 @@ async def _until(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-def _require_redis() -> None:
-    try:
-        import redis.asyncio  # noqa: F401, PLC0415  an extra
-    except ImportError as error:
-        raise ConfigurationError(
-            "RedisLimiter needs the package redis: pip install 'cometgem[redis]'"
-        ) from error
-
-
-def _connect(url: str) -> Redis:
-    from redis.asyncio import Redis  # noqa: PLC0415  an extra
-    from redis.asyncio.retry import Retry  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-
-    return Redis.from_url(
-        url,
-        socket_timeout=_TIMEOUT,
-        socket_connect_timeout=_TIMEOUT,
-        # A command that is repeated unseen would be counted twice.
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    from redis.exceptions import RedisError  # noqa: PLC0415  an extra
-
-    return (RedisError, OSError)

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cometgem.testing.render import made_up_usage
+from cometgem.testing.reply import Reply
+from cometgem.testing.steps import AUTO
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Gate", "ServerLimits"]
 
@@ -81,6 +89,20 @@ class Gate:
         if self.limits.bucket:
             return max(seconds * missing / self._quotas[name] for name, missing in short.items())
         return seconds - now % seconds
+
+    def refusal(self, now: float) -> Reply | None:
+        """Admit a request and return None, or return the reply that refuses it."""
+        wait = self.refuse(now)
+        if wait is None:
+            return None
+        return Reply.error(429, retry_after=math.ceil(wait) if self.limits.retry_after else None)
+
+    def charge_reply(self, reply: Reply) -> None:
+        """Take the tokens that a reply reports."""
+        usage: dict[str, Any] | None = (
+            made_up_usage(reply.steps) if reply.usage_metadata is AUTO else reply.usage_metadata
+        )
+        self.charge(tokens=int((usage or {}).get("totalTokenCount", 0)))
 
     def charge(self, *, requests: int = 0, tokens: int = 0) -> None:
         """Take what an admitted request costs; what is left may become negative."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from cometgem.testing.actions import Action, Head, Wait, Write
 from cometgem.testing.connections import HOST, Connections, listen, reset
 from cometgem.testing.journal import RecordedRequest, milestone, reached
+from cometgem.testing.limits import Gate
 from cometgem.testing.render import render
 from cometgem.testing.reply import Reply
 from cometgem.testing.steps import Reset
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from concurrent.futures import Future
     from typing import Self
+
+    from cometgem.testing.limits import ServerLimits
 
 __all__ = ["FakeServer"]
 
@@ -44,6 +48,8 @@ class FakeServer:
         validate: Whether to validate requests; if False, the script answers every request.
         models: The names of the known models, or a function that recognizes a name. Defaults to
             all names that begin with "gemini-".
+        limits: How many requests and tokens are admitted; the others are refused with 429, which
+            does not use up the script. None for no limit.
 
     Attributes:
         api_key: A made-up API key. Any other key that is not empty is accepted, too.
@@ -56,6 +62,7 @@ class FakeServer:
         default: Reply | None = None,
         validate: bool = True,
         models: Collection[str] | Callable[[str], bool] = is_gemini,
+        limits: ServerLimits | None = None,
     ) -> None:
         self.api_key = "sk-fake-key"
         self._port = port
@@ -63,6 +70,7 @@ class FakeServer:
         self._default = default or _DEFAULT
         self._validates = validate
         self._knows = models if callable(models) else models.__contains__
+        self._gate = None if limits is None else Gate(limits)
         self._script: deque[Reply] = deque()
         self._requests: list[RecordedRequest] = []
         self._arrivals: dict[int, Future[Any]] = {}
@@ -91,6 +99,16 @@ class FakeServer:
     def open_connections(self) -> int:
         """How many TCP connections are open now."""
         return 0 if self._http is None else self._http.open
+
+    @property
+    def admitted(self) -> int:
+        """How many requests the ``limits`` admitted so far."""
+        return 0 if self._gate is None else self._gate.admitted
+
+    @property
+    def refused(self) -> int:
+        """How many requests the ``limits`` refused so far."""
+        return 0 if self._gate is None else self._gate.refused
 
     def add(self, *replies: Reply) -> None:
         """Script the replies to the next requests, one each."""
@@ -270,8 +288,12 @@ class FakeServer:
         reply = None
         if self._validates:
             reply = refusal(request, self._knows)
+        if reply is None and self._gate is not None:
+            reply = self._gate.refusal(time.monotonic())
         if reply is None:
             reply = self._script.popleft() if self._script else self._default
+            if self._gate is not None:
+                self._gate.charge_reply(reply)
         return render(
             reply,
             stream=request.operation == "streamGenerateContent",
