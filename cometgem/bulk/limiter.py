@@ -36,7 +36,10 @@ class Lease:
 
 
 class Limiter(Protocol):
-    """Decides when requests are sent. Each lease is ended by one call: settle or refused."""
+    """Decides when requests are sent.
+
+    A lease ends with ``settle`` or ``refused``. One that ends with neither keeps its estimate.
+    """
 
     @property
     def rate(self) -> float:

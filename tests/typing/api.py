@@ -49,7 +49,8 @@ from cometgem import (
     UsageMetadata,
     types,
 )
-from cometgem.testing import FakeServer, RecordedRequest, Reply
+from cometgem.bulk import Lease, Limiter, Limits, MemoryLimiter, RedisLimiter
+from cometgem.testing import FakeServer, RecordedRequest, Reply, ServerLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -474,3 +475,23 @@ async def fakes(path: Path) -> None:
     assert_type(server.start(), None)
     assert_type(server.stop(), None)
     assert_type(server.wait(), None)
+    limited = FakeServer(limits=ServerLimits(requests=10, tokens=None, seconds=1, bucket=True))
+    assert_type(limited.admitted, int)
+    assert_type(limited.refused, int)
+
+
+async def limiters(limits: Limits) -> None:
+    known: list[Limiter] = [MemoryLimiter(limits), RedisLimiter("redis://h", "name", limits)]
+    limiter = known[0]
+    lease = await limiter.acquire(100)
+    assert_type(lease, Lease)
+    assert_type(limiter.settle(lease, 80), None)
+    assert_type(limiter.refused(lease, retry_after=1.5), float)
+    assert_type(limiter.rate, float)
+    assert_type(limiter.refusals, int)
+    assert_type(limiter.paused, float)
+    assert_type(await limiter.aclose(), None)
+    assert_type(limits.rpm, float | None)
+    assert_type(limits.concurrency, int)
+    async with RedisLimiter("redis://h", "name", limits=Limits(rpm=10, tpm=1e6)) as shared:
+        assert_type(shared, RedisLimiter)
