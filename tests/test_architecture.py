@@ -35,7 +35,7 @@ FLOORS = (
     ),
     ("conversation",),
     ("client",),
-    ("web",),
+    ("web", "bulk"),
     ("testing",),
     ("cli", "__main__"),
     ("__init__",),  # the public names: imported by no room
@@ -47,6 +47,8 @@ STRANGERS = {
     ("response", "request"),
     ("__init__", "testing"),  # `import cometgem` costs nothing that only tests need
     ("__init__", "cli"),
+    ("__init__", "bulk"),
+    ("bulk", "web"),
     # A fake server that shared the client's code would share its mistakes.
     ("testing", "http"),
     ("testing", "hops"),
@@ -56,6 +58,7 @@ STRANGERS = {
     ("testing", "views"),
     ("testing", "conversation"),
     ("testing", "client"),
+    ("testing", "bulk"),
 }
 
 # The rooms that may import each third-party package.
@@ -64,12 +67,12 @@ DOORS = {
     "anyio": {"conversation", "files"},
     "django": {"web"},
     "markdown_it": {"cli"},
-    "msgspec": {"types", "request", "response", "http", "conversation", "web"},
+    "msgspec": {"types", "request", "response", "http", "conversation", "web", "bulk"},
     "multidict": {"testing"},
     "prompt_toolkit": {"cli"},
     "pytest": {"testing"},
     "quart": {"web"},
-    "redis": {"web"},
+    "redis": {"web", "bulk"},
     "rich": {"cli"},
     "starlette": {"web"},
     "yarl": {"http"},
@@ -88,6 +91,7 @@ SOME_FILES = {
         for one in ("aiohttp", "django", "quart", "starlette")
     },
     ("web", "redis"): {"cometgem.web.redis_streams"},
+    ("bulk", "redis"): {"cometgem.bulk.shared_law"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
     ("cli", "rich"): {"cometgem.cli.markdown"},
@@ -104,7 +108,15 @@ ONLY_TYPES = {
 # Rooms and modules that are pure. The modules decide what to do (retry, time out, replay a
 # conversation) and leave doing it to others. A pure module imports pure modules only.
 PURE_ROOMS = {"version", "errors", "types", "request", "response"}
-PURE_MODULES = {"cometgem.http.timeouts", "cometgem.http.retry", "cometgem.conversation.turns"}
+PURE_MODULES = {
+    "cometgem.http.timeouts",
+    "cometgem.http.retry",
+    "cometgem.conversation.turns",
+    "cometgem.bulk.limits",
+    "cometgem.bulk.rate",
+    "cometgem.bulk.tokens",
+    "cometgem.bulk.law",
+}
 PURE_PACKAGES = {"msgspec"}
 
 # What pure modules may import from the standard library. A list of forbidden modules would miss
@@ -339,6 +351,11 @@ def test_every_room_in_the_table_exists() -> None:
         ("cometgem.http.deadline", "from yarl import URL", "yarl.URL may not be imported here"),
         ("cometgem.http.attempts", "import cometgem.single", "cometgem.single is not below"),
         ("cometgem.response.chunks", "import cometgem.http.retry", "http.retry is not below"),
+        ("cometgem.bulk.rate", "import time", "time is not pure"),
+        ("cometgem.bulk.law", "from .limiter import Lease", "Lease is not pure"),
+        ("cometgem.bulk.limiter", "import redis", "redis may not be imported here"),
+        ("cometgem.client", "from cometgem.bulk import Limits", "bulk.Limits is not below"),
+        ("cometgem", "from cometgem.bulk.limits import Limits", "Limits is not below"),
         ("cometgem.client", "import cometgem.cli.main", "cometgem.cli.main is not below"),
         ("cometgem.conversation.chat", "import cometgem.cli", "cometgem.cli is not below"),
         ("cometgem", "from cometgem.cli.main import main", "cometgem.cli.main.main is not below"),

@@ -65,7 +65,8 @@ from cometgem import (
     strip_signatures,
     types,
 )
-from cometgem.testing import FakeServer, RecordedRequest, Reply
+from cometgem.bulk import Lease, Limiter, Limits, MemoryLimiter, RedisLimiter
+from cometgem.testing import FakeServer, RecordedRequest, Reply, ServerLimits
 from cometgem.web import (
     AGUIEncoder,
     Encoder,
@@ -636,6 +637,9 @@ async def fakes(path: Path) -> None:
     assert_type(server.start(), None)
     assert_type(server.stop(), None)
     assert_type(server.wait(), None)
+    limited = FakeServer(limits=ServerLimits(requests=10, tokens=None, seconds=1, bucket=True))
+    assert_type(limited.admitted, int)
+    assert_type(limited.refused, int)
 
 
 async def web(client: Client, body: dict[str, Any]) -> None:
@@ -651,3 +655,20 @@ async def web(client: Client, body: dict[str, Any]) -> None:
     assert_type(FunctionResponse().call_index, int | None)
     Relay(stream, AGUIEncoder(body))
     Relay(client.stream_generate_content("gemini-3.8-flash", contents), NativeEncoder())
+
+
+async def limiters(limits: Limits) -> None:
+    known: list[Limiter] = [MemoryLimiter(limits), RedisLimiter("redis://h", "name", limits)]
+    limiter = known[0]
+    lease = await limiter.acquire(100)
+    assert_type(lease, Lease)
+    assert_type(limiter.settle(lease, 80), None)
+    assert_type(limiter.refused(lease, retry_after=1.5), float)
+    assert_type(limiter.rate, float)
+    assert_type(limiter.refusals, int)
+    assert_type(limiter.paused, float)
+    assert_type(await limiter.aclose(), None)
+    assert_type(limits.rpm, float | None)
+    assert_type(limits.concurrency, int)
+    async with RedisLimiter("redis://h", "name", limits=Limits(rpm=10, tpm=1e6)) as shared:
+        assert_type(shared, RedisLimiter)
