@@ -6,9 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cometgem.bulk.budget import Budget
     from cometgem.bulk.limiter import Lease, Limiter, MemoryLimiter
     from cometgem.bulk.limits import Limits
+    from cometgem.bulk.map import MapRun
+    from cometgem.bulk.progress import Progress
     from cometgem.bulk.redis_limiter import RedisLimiter
+    from cometgem.bulk.result import MapResult
 else:
 
     def __getattr__(name: str) -> object:
@@ -18,12 +22,26 @@ else:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-__all__ = ["Lease", "Limiter", "Limits", "MemoryLimiter", "RedisLimiter"]
+__all__ = [
+    "Budget",
+    "Lease",
+    "Limiter",
+    "Limits",
+    "MapResult",
+    "MapRun",
+    "MemoryLimiter",
+    "Progress",
+    "RedisLimiter",
+]
 
 _HOMES = {
+    "Budget": "budget",
     "Lease": "limiter",
     "Limiter": "limiter",
     "Limits": "limits",
+    "MapResult": "result",
+    "MapRun": "map",
     "MemoryLimiter": "limiter",
+    "Progress": "progress",
     "RedisLimiter": "redis_limiter",
 }

@@ -42,6 +42,11 @@ class Limiter(Protocol):
     """
 
     @property
+    def limits(self) -> Limits:
+        """The limits, of which ``concurrency`` is that of each run."""
+        ...
+
+    @property
     def rate(self) -> float:
         """The present rate in requests a second."""
         ...
@@ -106,6 +111,11 @@ class MemoryLimiter:
 
     def __repr__(self) -> str:
         return f"MemoryLimiter({self._limits!r})"
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, of which ``concurrency`` is that of each run."""
+        return self._limits
 
     @property
     def rate(self) -> float:

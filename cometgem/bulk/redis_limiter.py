@@ -98,6 +98,11 @@ class RedisLimiter:
         await self.aclose()
 
     @property
+    def limits(self) -> Limits:
+        """The limits, of which ``concurrency`` is that of each run."""
+        return self._limits
+
+    @property
     def rate(self) -> float:
         """The present rate of all processes in requests a second; 0 before the first request.
 
