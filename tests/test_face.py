@@ -33,6 +33,7 @@ OWN_JSON = {
     "cometgem.client.Client.chat": {"return"},  # the overloads are exact
     "cometgem.client.Client.generate_content": {"response_type"},  # the overloads are exact
     "cometgem.client.Client.load_chat": {"return"},
+    "cometgem.client.Client.map": {"prompt", "response_type", "return"},  # the overloads are exact
     "cometgem.client.Client.stream_generate_content": {"response_type"},
     "cometgem.conversation.chat.Chat.send": {"response_type"},  # the overloads are exact
     "cometgem.conversation.rounds.ConversationStream.__init__": {"on_end"},

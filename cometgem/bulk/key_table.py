@@ -20,11 +20,14 @@ class KeyTable:
     """Maps the hashes of keys to positive integers; open addressing with linear probing.
 
     Only hashes are kept. Of a million keys, two have the same one with a probability of 3e-8.
+
+    Args:
+        expected: About how many keys there will be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
         self._size = 0
-        self._allocate(_SMALLEST)
+        self._allocate(max(_SMALLEST, 1 << int(expected / _FULLEST).bit_length()))
 
     def __len__(self) -> int:
         return self._size
@@ -35,14 +38,28 @@ class KeyTable:
 
     def set(self, key: Hashable, number: int) -> None:
         """Set the number of a key."""
-        slot = self._slot(mixed := hash(key) & _MASK)
+        slot = self._slot(hashed := hash(key) & _MASK)
         if not self._numbers[slot]:
-            if self._size + 1 > _FULLEST * len(self._numbers):
-                self._grow()
-                slot = self._slot(mixed)
-            self._size += 1
-            self._hashes[slot] = mixed
+            slot = self._added(slot, hashed)
         self._numbers[slot] = number
+
+    def mark(self, key: Hashable) -> int:
+        """Make the number of a key odd, and return what it was, or 0."""
+        slot = self._slot(hashed := hash(key) & _MASK)
+        number = self._numbers[slot]
+        if not number:
+            slot = self._added(slot, hashed)
+        self._numbers[slot] = number | 1
+        return number
+
+    def _added(self, slot: int, hashed: int) -> int:
+        """Put a hash into an empty slot, and return its slot, which may be another one."""
+        if self._size >= self._most:
+            self._grow()
+            slot = self._slot(hashed)
+        self._size += 1
+        self._hashes[slot] = hashed
+        return slot
 
     def _slot(self, hashed: int) -> int:
         hashes, numbers, last = self._hashes, self._numbers, self._last
@@ -63,3 +80,4 @@ class KeyTable:
         self._hashes = array("Q", bytes(8 * slots))
         self._numbers = array("Q", bytes(8 * slots))
         self._last = slots - 1
+        self._most = int(_FULLEST * slots)

@@ -23,9 +23,22 @@ from cometgem.response.codec import decode_chunk
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
+    from cometgem.bulk.result import MapResult
     from cometgem.types.response import GenerateContentResponse
 
-__all__ = ["Line", "as_json", "error_of", "fingerprint_of", "read_head", "read_line", "write_line"]
+__all__ = [
+    "Head",
+    "Line",
+    "as_json",
+    "error_of",
+    "error_to_json",
+    "fingerprint_of",
+    "line_of",
+    "read_head",
+    "read_line",
+    "response_of",
+    "write_line",
+]
 
 
 # msgspec does not decode into `Raw | None`.
@@ -89,6 +102,30 @@ _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 def fingerprint_of(model: str, body: bytes) -> str:
     """Return what a request is recognized by: SHA-256 of the model and the body."""
     return hashlib.sha256(model.encode() + b"\n" + body).hexdigest()
+
+
+def line_of(result: MapResult[Any, Any], fingerprint: str = "", body: bytes = b"") -> Line:
+    """Return the line of a result.
+
+    Args:
+        result: The result.
+        fingerprint: That of the request.
+        body: The body of the request, if it is to be kept.
+    """
+    line = Line(
+        key=result.key,
+        fingerprint=fingerprint,
+        attempts=result.attempts,
+        seconds=round(result.seconds, 3),
+        request=Raw(body) if body else NOTHING,
+    )
+    if result.response is not None:
+        line.response = as_json(result.response)
+    if (error := result.error) is not None:
+        line.error = error_to_json(error)
+        if error.partial is not None:
+            line.partial = as_json(error.partial)
+    return line
 
 
 def read_head(line: bytes) -> Head:

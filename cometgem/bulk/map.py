@@ -10,19 +10,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-from msgspec import Raw
-
 from cometgem.bulk.budget import Budget
 from cometgem.bulk.ctrl_c import CtrlC
 from cometgem.bulk.handout import Handout
 from cometgem.bulk.judge import ends_run
 from cometgem.bulk.limiter import MemoryLimiter
 from cometgem.bulk.lines import (
-    Line,
-    as_json,
     error_of,
-    error_to_json,
     fingerprint_of,
+    line_of,
     response_of,
 )
 from cometgem.bulk.progress import Progress, Tally
@@ -184,6 +180,8 @@ class MapRun(Generic[R, T]):
             waits = gate is None or (dropping and gate.can_be_dropped)
             if waits and worker is not current:
                 worker.cancel()
+        if reason == "interrupt" and self._plan.on_progress is not None:
+            self._plan.on_progress(self.progress)  # whoever waits should not wait a second more
 
     def _fail(self, error: BaseException, *, dropping: bool = False) -> None:
         if self._error is None:
@@ -263,14 +261,15 @@ class MapRun(Generic[R, T]):
         fingerprint = ""
         if self._results is not None:
             fingerprint = fingerprint_of(self._plan.model, request.body)
-            if not self._results.claim(key):
+            at = self._results.claim(key)
+            if at is None:
                 twice = ConfigurationError(
                     f"the key {shown(key)} of the row with the index {index} is that of another"
                     " row: the keys of a run with results=... must differ"
                 )
                 self._hand_out(MapResult(key, index, row, None, twice))
                 return
-            if (reused := self._reused(key, fingerprint, index, row)) is not None:
+            if (reused := self._reused(at, key, fingerprint, index, row)) is not None:
                 self._hand_out(reused)
                 return
         gate = RowGate(self._limiter, len(request.body))
@@ -307,11 +306,13 @@ class MapRun(Generic[R, T]):
         result.attempts = gate.sent
         return result
 
-    def _reused(self, key: Key, fingerprint: str, index: int, row: R) -> MapResult[R, T] | None:
+    def _reused(
+        self, at: int, key: Key, fingerprint: str, index: int, row: R
+    ) -> MapResult[R, T] | None:
         """Return the result of an earlier run, if it counts."""
         if self._results is None or self._plan.rerun == "all":
             return None
-        line = self._results.find(key, fingerprint)
+        line = self._results.find(at, key, fingerprint)
         if line is None or (line.error and self._plan.rerun == "failed"):
             return None
         response: Any = None
@@ -339,21 +340,8 @@ class MapRun(Generic[R, T]):
     def _end(self, result: MapResult[R, T], fingerprint: str, body: bytes) -> None:
         """Write a result, and hand it out."""
         if self._results is not None:
-            line = Line(
-                key=result.key,
-                fingerprint=fingerprint,
-                attempts=result.attempts,
-                seconds=round(result.seconds, 3),
-            )
-            if self._plan.save_prompts and body:
-                line.request = Raw(body)
-            if result.error is not None:
-                line.error = error_to_json(result.error)
-                if result.error.partial is not None:
-                    line.partial = as_json(result.error.partial)
-            elif result.response is not None:
-                line.response = as_json(result.response)
-            self._results.add(line)
+            kept = body if self._plan.save_prompts else b""
+            self._results.add(line_of(result, fingerprint, kept))
         self._hand_out(result)
 
     def _hand_out(self, result: MapResult[R, T]) -> None:

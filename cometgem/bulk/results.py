@@ -34,6 +34,9 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 _BUFFER = 1 << 16  # bytes
 
+# About how long a line is, in bytes; a wrong guess costs a little time or memory.
+_LINE = 600
+
 
 class Results:
     """The results of a run and of those before it.
@@ -79,17 +82,17 @@ class Results:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def claim(self, key: Key) -> bool:
-        """Note that a row of this run has the key; return False if another one has had it."""
-        at = self._table.get(key)
-        if at & 1:
-            return False
-        self._table.set(key, at | 1)
-        return True
+    def claim(self, key: Key) -> int | None:
+        """Note that a row of this run has the key.
 
-    def find(self, key: Key, fingerprint: str) -> Line | None:
+        Returns:
+            Where ``find`` looks for its last result; None if another row of this run has the key.
+        """
+        at = self._table.mark(key)
+        return None if at & 1 else at >> 1
+
+    def find(self, at: int, key: Key, fingerprint: str) -> Line | None:
         """Return the last result of a key before this run, if it is that of the same request."""
-        at = self._table.get(key) >> 1
         if not at or self._reader is None:
             return None
         self._reader.seek(at - 1)
@@ -118,6 +121,7 @@ class Results:
 
     def _read(self, reader: BinaryIO) -> None:
         """Note where each key has its last result, and end or cut off an incomplete last line."""
+        self._table = KeyTable(os.fstat(self._descriptor).st_size // _LINE)
         at = 0
         for number, line in enumerate(reader, 1):
             if not line.isspace():

@@ -12,6 +12,7 @@ from cometgem import (
     AuthenticationError,
     BadRequestError,
     Client,
+    ClosedError,
     ConfigurationError,
     IncompleteAnswerError,
     NotFoundError,
@@ -21,7 +22,7 @@ from cometgem import (
     ServerError,
     Timeouts,
 )
-from cometgem.bulk import Budget, Limits, MapResult, MemoryLimiter, Progress
+from cometgem.bulk import Budget, Limits, MemoryLimiter, Progress
 from cometgem.testing import FakeServer, RecordedRequest, Reply, ServerLimits
 
 if TYPE_CHECKING:
@@ -52,12 +53,10 @@ def prompts(server: FakeServer) -> list[str]:
 async def test_every_row_has_a_result(fake_server: FakeServer, client: Client) -> None:
     fake_server.respond = echo
     rows = [{"id": f"row-{number}", "text": f"prompt {number}"} for number in range(200)]
-    results: list[MapResult[dict[str, str], Any]] = []
     async with client.map(
         MODEL, rows, prompt=lambda row: row["text"], key=lambda row: row["id"], limits=FAST
     ) as run:
-        async for result in run:
-            results.append(result)
+        results = [result async for result in run]
     assert sorted(result.index for result in results) == list(range(200))
     for result in results:
         assert result.row is rows[result.index]
@@ -464,14 +463,16 @@ async def test_leaving_cancels(fake_server: FakeServer, client: Client) -> None:
 
 async def test_closing_the_client_ends_the_run(fake_server: FakeServer) -> None:
     fake_server.respond = lambda _: Reply.error(429, retry_after=60)
-    async with Client(fake_server.api_key, base_url=fake_server.url) as client:
-        async with client.map(MODEL, ["a"] * 10, prompt=identity) as run:
-            await fake_server.wait_request(0)
-            await asyncio.sleep(0.1)
-            await client.aclose()
-            async with asyncio.timeout(5):
-                with pytest.raises(Exception, match="clos"):
-                    await anext(run)
+    async with (
+        Client(fake_server.api_key, base_url=fake_server.url) as client,
+        client.map(MODEL, ["a"] * 10, prompt=identity) as run,
+    ):
+        await fake_server.wait_request(0)
+        await asyncio.sleep(0.1)
+        await client.aclose()
+        async with asyncio.timeout(5):
+            with pytest.raises(ClosedError):
+                await anext(run)
 
 
 async def test_progress_is_reported(fake_server: FakeServer, client: Client) -> None:
@@ -486,7 +487,7 @@ async def test_progress_is_reported(fake_server: FakeServer, client: Client) -> 
 
 async def test_a_run_is_entered_once_and_before_it_is_iterated(client: Client) -> None:
     run = client.map(MODEL, ["a"], prompt=identity)
-    with pytest.raises(RuntimeError, match="async with client.map"):
+    with pytest.raises(RuntimeError, match=r"async with client\.map"):
         await anext(run)
     async with run:
         pass

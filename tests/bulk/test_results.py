@@ -55,6 +55,12 @@ async def go(
         return [result async for result in run]
 
 
+def find(results: Results, key: str | int, fingerprint: str) -> Line | None:
+    at = results.claim(key)
+    assert at is not None
+    return results.find(at, key, fingerprint)
+
+
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
@@ -260,13 +266,13 @@ def test_a_file_cut_at_any_byte_goes_on(cut: int, tmp_path_factory: pytest.TempP
     # A line of which only the end is missing is complete.
     complete = data.count(b"\n") + (data[-1:] != b"\n" and data + b"\n" in _starts())
     for number, key in enumerate(KEYS):
-        found = results.find(key, f"{number}")
+        found = find(results, key, f"{number}")
         assert (found is not None) == (number < complete)
     results.add(Line(key="more", fingerprint="f"))
     results.close()
     assert path.read_bytes() == b"".join([*WHOLE[:complete], write_line(Line("more", "f"))])
     again = Results(path)
-    assert again.find("more", "f") is not None
+    assert find(again, "more", "f") is not None
     again.close()
 
 
@@ -284,7 +290,7 @@ def test_reading_while_writing(tmp_path: Path) -> None:
     results = Results(path)
     for number in (5, 3, 19, 0, 7):
         results.add(Line(key=number, fingerprint="g"))
-        found = results.find(number, "f")
+        found = find(results, number, "f")
         assert found is not None
         assert found.response == big
     results.close()
