@@ -104,7 +104,7 @@ SOME_FILES = {
     ("bulk", "redis"): {"cometgem.bulk.shared_law"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
-    ("cli", "rich"): {"cometgem.cli.markdown"},
+    ("cli", "rich"): {"cometgem.cli.batch_progress", "cometgem.cli.markdown"},
     ("cli", "markdown_it"): {"cometgem.cli.markdown"},
 }
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from cometgem.bulk import Budget, Limits
 from cometgem.bulk.lines import line_of, write_line
@@ -111,12 +110,12 @@ def _key(row: Row) -> str | int:
 
 def _schema(path: str) -> Any:
     try:
-        schema = msgspec.json.decode(Path(path).read_bytes())
+        schema = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise UsageError(
             f"cannot read {path!r} ({error.strerror}): give the path of a readable file"
         ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--schema: {path!r} is not JSON: {error}") from error
     if not isinstance(schema, dict):
         raise UsageError(f"--schema: {path!r} is not a JSON Schema: give a JSON object")

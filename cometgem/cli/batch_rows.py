@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import msgspec
 
 from cometgem.cli.sentences import UsageError
 
@@ -18,7 +18,8 @@ __all__ = ["FileRows", "Row", "stdin_rows"]
 _FORMS = 'a line must be a string, {"id": ..., "prompt": ...} or {"key": ..., "request": {...}}'
 
 
-class Row(msgspec.Struct):
+@dataclass(slots=True)
+class Row:
     """One prompt.
 
     Attributes:
@@ -71,11 +72,12 @@ def _rows(lines: BinaryIO, name: str) -> Iterator[Row]:
         if line.isspace():
             continue
         try:
-            yield _row(msgspec.json.decode(line), index)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            row = _row(json.loads(line), index)
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{name}, line {number}, is not JSON: {error}") from error
         except ValueError as error:
             raise UsageError(f"{name}, line {number}: {error}") from error
+        yield row
         index += 1
 
 
@@ -93,6 +95,6 @@ def _row(value: Any, index: int) -> Row:
 def _key(key: Any) -> str | int:
     if isinstance(key, bool) or not isinstance(key, (str, int)):
         raise ValueError(  # noqa: TRY004  of a line
-            f"the key {msgspec.json.encode(key).decode()} is not a string or an integer"
+            f"the key {json.dumps(key)} is not a string or an integer"
         )
     return key
