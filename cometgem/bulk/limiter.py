@@ -132,16 +132,25 @@ class MemoryLimiter:
         """For how many seconds everything still waits; 0 if nothing does."""
         return self._law.pace.pause_left(time.monotonic())
 
+    def acquire_now(self, tokens: float = 0) -> Lease | None:
+        """Return a lease if a request may be sent without a wait, or None.
+
+        Args:
+            tokens: An estimate of the tokens of the prompt and the answer.
+        """
+        if self._waiting:
+            return None
+        now = time.monotonic()
+        return None if self._law.wait(now, tokens) else self._grant(now, tokens)
+
     async def acquire(self, tokens: float = 0) -> Lease:
         """Wait until a request may be sent.
 
         Args:
             tokens: An estimate of the tokens of the prompt and the answer.
         """
-        if not self._waiting:
-            now = time.monotonic()
-            if not self._law.wait(now, tokens):
-                return self._grant(now, tokens)
+        if (lease := self.acquire_now(tokens)) is not None:
+            return lease
         future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, tokens))
         if self._timer is None:

@@ -282,7 +282,6 @@ class MapRun(Generic[R, T]):
         if result is not None:
             result.seconds = time.monotonic() - began
             self._tally.finished += 1
-            self._tally.spend(result.usage)
             self._end(result, fingerprint, request.body)
 
     async def _ask(
@@ -293,18 +292,24 @@ class MapRun(Generic[R, T]):
         try:
             response = await self._plan.asker.ask(request, asked, gate)
             result = MapResult(result.key, result.index, result.row, cast("T", response))
-            tokens = _total(response)
+            tokens = self._spend(response)
         except CometGemError as error:
             if ends_run(error, succeeded=self._tally.done):
                 self._fail(error, dropping=True)
                 return None
             result.error = error
             if error.partial is not None:
-                tokens = _total(error.partial)
+                tokens = self._spend(error.partial)
         finally:
             gate.end(tokens)
         result.attempts = gate.sent
         return result
+
+    def _spend(self, response: GenerateContentResponse) -> int | None:
+        """Count the tokens of a row, and return them, or None if the server did not say."""
+        usage = response.usage
+        self._tally.spend(usage)
+        return usage.total_tokens or None
 
     def _reused(
         self, at: int, key: Key, fingerprint: str, index: int, row: R
@@ -360,7 +365,3 @@ def _checked(key: object, index: int) -> Key:
     raise ConfigurationError(
         f"key=... returned {shown(key)} for the row with the index {index}: return a str or an int"
     )
-
-
-def _total(response: GenerateContentResponse) -> int | None:
-    return response.usage.total_tokens or None

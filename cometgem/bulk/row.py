@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cometgem.bulk.judge import is_out_of_quota, problem_with
+from cometgem.bulk.limiter import MemoryLimiter
 from cometgem.errors import ConfigurationError
 from cometgem.request.contents import contents_to_wire
 from cometgem.request.template import RequestTemplate
@@ -73,12 +74,20 @@ class RowGate:
         """Whether nothing was sent that could still be answered."""
         return self.waits and not self.sent
 
+    def admit_now(self) -> bool:
+        """Return whether there is a lease without a wait."""
+        self._keep()
+        if isinstance(self._limiter, MemoryLimiter):
+            self._lease = self._limiter.acquire_now(self._estimate)
+        if self._lease is None:
+            return False
+        self.waits = False
+        self.sent += 1
+        return True
+
     async def admit(self) -> None:
         """Wait for a lease."""
-        if self._lease is not None:
-            self._reserved += self._lease.reserved
-            self._limiter.settle(self._lease, None)
-            self._lease = None
+        self._keep()
         self.waits = True
         self._lease = await self._limiter.acquire(self._estimate)
         self.waits = False
@@ -93,6 +102,13 @@ class RowGate:
         self.refusals += 1
         self.waits = True
         return 0.0 if lease is None else self._limiter.refused(lease, error.retry_after)
+
+    def _keep(self) -> None:
+        """Settle the lease of a request before the next one."""
+        if self._lease is not None:
+            self._reserved += self._lease.reserved
+            self._limiter.settle(self._lease, None)
+            self._lease = None
 
     def end(self, tokens: int | None) -> None:
         """Settle the last lease.

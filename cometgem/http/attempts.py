@@ -37,6 +37,10 @@ _T = TypeVar("_T")
 class Gate(Protocol):
     """Decides when the requests of a call are sent, also after refusals (429)."""
 
+    def admit_now(self) -> bool:
+        """Return whether the next request may be sent, without a wait."""
+        ...
+
     async def admit(self) -> None:
         """Wait until the next request may be sent."""
         ...
@@ -104,7 +108,7 @@ class Attempts:
         """Send the request once."""
         if self._request is None:
             raise RuntimeError("the request cannot be sent again after the first chunk")
-        if self._gate is not None:
+        if self._gate is not None and not self._gate.admit_now():
             await self._pass(self._gate)
         if not self._started and self._timeouts.total is not None:
             self.total_at = asyncio.get_running_loop().time() + self._timeouts.total

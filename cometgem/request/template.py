@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from cometgem.errors import ConfigurationError
+from cometgem.request.build import Request
 from cometgem.request.contents import contents_to_wire
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cometgem.request.build import Request
     from cometgem.request.contents import Contents
 
 __all__ = ["RequestTemplate"]
@@ -42,6 +40,9 @@ class RequestTemplate:
         # extra_body may have contents, too.
         self._is_plain = own_contents and self._like.body.startswith(start)
         self._rest = self._like.body[len(start) :]
+        # Most contents are one text.
+        before, _, after = start.partition(encode(_ANY))
+        self._before, self._after = before, after + self._rest
 
     def request(self, contents: Contents) -> Request:
         """Return the request for some contents.
@@ -51,9 +52,15 @@ class RequestTemplate:
         """
         if not self._is_plain:
             return self._build(contents)
-        turns = contents_to_wire(contents)
+        is_text = type(contents) is str and contents.strip()
+        turns = contents if is_text else contents_to_wire(contents)
         try:
-            body = b'{"contents":%b%b' % (encode(turns), self._rest)
+            json = encode(turns)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"the request cannot be written as JSON: {error}") from error
-        return replace(self._like, body=body, warning=None)
+        if is_text:
+            body = self._before + json + self._after
+        else:
+            body = b'{"contents":%b%b' % (json, self._rest)
+        like = self._like
+        return Request(like.method, like.path, like.headers, body)
