@@ -2,8 +2,8 @@
 
     python benchmarks/bulk.py [--rows N] [--seconds N] [--limit N]
 
-The server runs in a process of its own. Each line is one run: calls a second, CPU time of the client
-for each call, the share of the limit that was used, refusals, and rows that were lost.
+The server runs in a process of its own. Each line is one run: calls a second, CPU time of the
+client for each call, the share of the limit that was used, refusals, and rows that were lost.
 """
 
 from __future__ import annotations

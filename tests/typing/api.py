@@ -59,13 +59,24 @@ from cometgem import (
     ToolFailed,
     ToolLike,
     ToolTimeoutError,
+    TypedResponse,
     Usage,
     UsageMetadata,
     part_from_file,
     strip_signatures,
     types,
 )
-from cometgem.bulk import Lease, Limiter, Limits, MemoryLimiter, RedisLimiter
+from cometgem.bulk import (
+    Budget,
+    Lease,
+    Limiter,
+    Limits,
+    MapResult,
+    MapRun,
+    MemoryLimiter,
+    Progress,
+    RedisLimiter,
+)
 from cometgem.testing import FakeServer, RecordedRequest, Reply, ServerLimits
 from cometgem.web import (
     AGUIEncoder,
@@ -672,3 +683,39 @@ async def limiters(limits: Limits) -> None:
     assert_type(limits.concurrency, int)
     async with RedisLimiter("redis://h", "name", limits=Limits(rpm=10, tpm=1e6)) as shared:
         assert_type(shared, RedisLimiter)
+
+
+async def bulk(client: Client, rows: list[int], limiter: Limiter) -> None:
+    run = client.map("gemini-3.8-flash", rows, prompt=lambda row: f"{row + 1}", ordered=True)
+    assert_type(run, MapRun[int, GenerateContentResponse])
+    async with run as entered:
+        async for result in entered:
+            assert_type(result, MapResult[int, GenerateContentResponse])
+            assert_type(result.row, int)
+            assert_type(result.key, str | int)
+            assert_type(result.response, GenerateContentResponse | None)
+            assert_type(result.error, CometGemError | None)
+            assert_type(result.usage, Usage)
+        assert_type(run.progress, Progress)
+        assert_type(run.progress.eta, float | None)
+        run.stop()
+    typed = client.map(
+        "gemini-3.8-flash",
+        rows,
+        prompt=lambda row: {"contents": f"{row}", "generationConfig": {"seed": row}},
+        key=lambda row: row,
+        response_type=list[int],
+        reasks=1,
+        limits=limiter,
+        results="out.jsonl",
+        rerun="all",
+        budget=Budget(tokens=10),
+        deadline=1.5,
+        on_progress=print,
+        thinking="low",
+    )
+    assert_type(typed, MapRun[int, TypedResponse[list[int]]])
+    async for answer in typed:
+        if answer.response is not None:
+            assert_type(answer.response.parsed, list[int])
+    client.map("m", rows, prompt=str, limits=Limits(), budget=lambda usage: usage.total_tokens > 9)
