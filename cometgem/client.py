@@ -31,16 +31,24 @@ from cometgem.version import __version__
 from cometgem.warn import warn_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+    from os import PathLike
     from types import TracebackType
 
     import aiohttp
     from typing_extensions import TypeForm
 
+    from cometgem.bulk.budget import Budget, Spending
+    from cometgem.bulk.limiter import Limiter
+    from cometgem.bulk.limits import Limits
+    from cometgem.bulk.map import MapRun
+    from cometgem.bulk.plan import Rerun
+    from cometgem.bulk.progress import Progress
     from cometgem.conversation.answers import Answers
     from cometgem.conversation.options import ConversationOptions
     from cometgem.conversation.rounds import ConversationItem, ConversationStream
     from cometgem.conversation.typed_rounds import TypedConversationStream
+    from cometgem.http.attempts import Gate
     from cometgem.request.build import Operation, Request
     from cometgem.request.contents import Contents
     from cometgem.request.functions import ToolLike
@@ -51,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BASE_URL", "Client"]
 
+_R = TypeVar("_R")
 _T = TypeVar("_T")
 
 BASE_URL = "https://api.cometapi.com"
@@ -254,9 +263,14 @@ class Client:
         self, model: str, contents: Contents, options: GenerateOptions
     ) -> GenerateContentResponse:
         request = self._request("generateContent", model, contents, options)
+        return await self._send(request, options)
+
+    async def _send(
+        self, request: Request, options: GenerateOptions, gate: Gate | None = None
+    ) -> GenerateContentResponse:
         if streams := exceeds_single_call(request):
             request = as_stream(request)
-        attempts = self._attempts(request, options, streamed=streams)
+        attempts = self._attempts(request, options, streamed=streams, gate=gate)
         continuation = as_continuation(options)
         return await SingleCall(attempts, self._max_event_size, continuation, streams=streams).run()
 
@@ -336,6 +350,154 @@ class Client:
         if kind is None:
             return GenerateContentStream(attempts, self._max_event_size, continuation)
         return TypedStream(attempts, self._max_event_size, continuation, kind)
+
+    @overload
+    def map(
+        self,
+        model: str,
+        rows: Iterable[_R] | AsyncIterable[_R],
+        *,
+        prompt: Callable[[_R], Contents | Mapping[str, Any]],
+        key: Callable[[_R], str | int] | None = None,
+        limits: Limits | Limiter | None = None,
+        results: str | PathLike[str] | None = None,
+        save_prompts: bool = False,
+        rerun: Rerun = "failed",
+        ordered: bool = False,
+        budget: Budget | Spending | None = None,
+        deadline: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> MapRun[_R, GenerateContentResponse]: ...
+
+    @overload
+    def map(
+        self,
+        model: str,
+        rows: Iterable[_R] | AsyncIterable[_R],
+        *,
+        prompt: Callable[[_R], Contents | Mapping[str, Any]],
+        key: Callable[[_R], str | int] | None = None,
+        response_type: TypeForm[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        limits: Limits | Limiter | None = None,
+        results: str | PathLike[str] | None = None,
+        save_prompts: bool = False,
+        rerun: Rerun = "failed",
+        ordered: bool = False,
+        budget: Budget | Spending | None = None,
+        deadline: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> MapRun[_R, TypedResponse[_T]]: ...
+
+    @overload
+    def map(
+        self,
+        model: str,
+        rows: Iterable[_R] | AsyncIterable[_R],
+        *,
+        prompt: Callable[[_R], Contents | Mapping[str, Any]],
+        key: Callable[[_R], str | int] | None = None,
+        response_type: TypeAdapterLike[_T],
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        limits: Limits | Limiter | None = None,
+        results: str | PathLike[str] | None = None,
+        save_prompts: bool = False,
+        rerun: Rerun = "failed",
+        ordered: bool = False,
+        budget: Budget | Spending | None = None,
+        deadline: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> MapRun[_R, TypedResponse[_T]]: ...
+
+    def map(  # noqa: PLR0913  each is an option of its own
+        self,
+        model: str,
+        rows: Iterable[_R] | AsyncIterable[_R],
+        *,
+        prompt: Callable[[_R], Contents | Mapping[str, Any]],
+        key: Callable[[_R], str | int] | None = None,
+        response_type: Any = None,
+        schema_dialect: SchemaDialect = "json",
+        reasks: int = 0,
+        limits: Limits | Limiter | None = None,
+        results: str | PathLike[str] | None = None,
+        save_prompts: bool = False,
+        rerun: Rerun = "failed",
+        ordered: bool = False,
+        budget: Budget | Spending | None = None,
+        deadline: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> MapRun[_R, Any]:
+        """Generate content for many rows, at the rate that the API allows; nothing is sent yet.
+
+        Use it with ``async with``, and iterate over it for the results. See ``docs/bulk.md``.
+
+        Args:
+            model: The model's name, such as ``gemini-3.8-flash``, with or without ``models/``.
+            rows: Anything that can be iterated over, with ``for`` or ``async for``. It is read as
+                rows are sent, at most ``concurrency`` and 64 rows ahead of the results.
+            prompt: Returns the contents for a row, as for ``generate_content``, or a complete
+                request: a dict with the key "contents", of which the other keys are merged into
+                the request's body.
+            key: Returns what the row is recognized by in ``results``, a str or an int. Defaults to
+                its index.
+            response_type: As for ``generate_content``.
+            schema_dialect: As for ``generate_content``.
+            reasks: As for ``generate_content``.
+            limits: The rate and the number of requests in flight, or a limiter that is shared.
+                Defaults to a rate that is found out, with at most 500 in flight.
+            results: The path of a file to which each result is appended, as a line of JSON. If it
+                has results of an earlier run, these are not asked for again, unless the request is
+                another one.
+            save_prompts: Whether the body of each request is written to ``results``, too.
+            rerun: Which rows with a result are sent again: "failed", the default, "none" or "all".
+            ordered: Whether results are handed out in the order of the rows, not of completion.
+            budget: A ``Budget`` of tokens or rows, or a function that gets the ``Usage`` so far and
+                returns True when no more rows should be sent.
+            deadline: Seconds after which no more rows are sent.
+            on_progress: Called with a ``Progress`` every second and at the end.
+            **options: Those of ``generate_content``, for every row. ``retry`` does not count
+                refusals (429): a refused row waits, and is sent again as often as necessary.
+
+        Raises:
+            ConfigurationError: An argument is not valid.
+            ClosedError: The client is closed.
+        """
+        # Only when needed: who does not use bulk runs does not pay for importing them.
+        from cometgem.bulk.map import MapRun  # noqa: PLC0415
+        from cometgem.bulk.plan import plan  # noqa: PLC0415
+        from cometgem.bulk.row import Calls  # noqa: PLC0415
+
+        def build(contents: Contents, options: GenerateOptions) -> Request:
+            return self._request("generateContent", model, contents, options)
+
+        kind = type_of_call(response_type, schema_dialect, reasks, options)
+        return MapRun(
+            plan(
+                Calls(build, self._send),
+                model,
+                rows,
+                prompt=prompt,
+                key=key,
+                kind=kind,
+                reasks=reasks,
+                limits=limits,
+                results=results,
+                save_prompts=save_prompts,
+                rerun=rerun,
+                ordered=ordered,
+                budget=budget,
+                deadline=deadline,
+                on_progress=on_progress,
+                options=options,
+            )
+        )
 
     @overload
     def run_tools(
@@ -569,7 +731,14 @@ class Client:
             )
         return with_token(request, start.token)
 
-    def _attempts(self, request: Request, options: GenerateOptions, *, streamed: bool) -> Attempts:
+    def _attempts(
+        self,
+        request: Request,
+        options: GenerateOptions,
+        *,
+        streamed: bool,
+        gate: Gate | None = None,
+    ) -> Attempts:
         return Attempts(
             self._transport,
             request,
@@ -577,6 +746,7 @@ class Client:
             options.get("retry") or self._retry,
             streamed=streamed,
             token=token_of(request),
+            gate=gate,
         )
 
 

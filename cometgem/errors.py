@@ -24,6 +24,7 @@ keeps its class and fields. None of them holds the API key.
     │   └── ContinuationUnsupportedError  a long answer began again instead of going on; token
     ├── ResponseDecodeError          not JSON, or not the expected shape; path, excerpt
     ├── EventTooLargeError           size, limit, counted
+    ├── IncompleteAnswerError        the answer to a row of a bulk run was cut off or blocked
     ├── OutputValidationError        (also ValueError) the answer does not match response_type
     ├── ToolError                    a function that the model called raised; call, turns
     │   ├── ToolTimeoutError         (also TimeoutError) it took longer than seconds
@@ -60,6 +61,7 @@ __all__ = [
     "ConfigurationError",
     "ContinuationUnsupportedError",
     "EventTooLargeError",
+    "IncompleteAnswerError",
     "NotFoundError",
     "OutputProblem",
     "OutputValidationError",
@@ -437,6 +439,30 @@ class EventTooLargeError(CometGemError):
     def advice(self) -> str:
         """Which option sets this limit; only that of bytes can be set."""
         return "Client(max_event_size=...) sets this limit" if self.counted == "bytes" else ""
+
+
+class IncompleteAnswerError(CometGemError):
+    """The answer to a row of a bulk run was cut off or blocked. What had arrived is in ``partial``.
+
+    Attributes:
+        message: Why, in words.
+        finish_reason: Why the answer ended, a ``FinishReason``, or None.
+        block_reason: Why the prompt was blocked, a ``BlockReason``; None if it was not.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        finish_reason: str | None = None,
+        block_reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.finish_reason = finish_reason
+        self.block_reason = block_reason
+
+    def __str__(self) -> str:
+        return printable(f"the answer is not complete: {self.message}")
 
 
 class OutputValidationError(CometGemError, ValueError):

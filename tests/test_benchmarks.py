@@ -154,3 +154,12 @@ def test_the_server_ends_when_its_standard_input_ends() -> None:
         assert server.stdin is not None
         server.stdin.close()
         assert server.wait(10) == 0
+
+
+def test_bulk_runs() -> None:
+    done = run("bulk.py", "--rows", "300", "--limit", "100", "--seconds", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("client.map")]
+    assert len(lines) == 3
+    assert all(line.endswith(" 0 lost") for line in lines)
+    assert "a run over finished rows" in done.stdout

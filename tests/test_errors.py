@@ -18,6 +18,7 @@ from cometgem.errors import (
     ConfigurationError,
     ContinuationUnsupportedError,
     EventTooLargeError,
+    IncompleteAnswerError,
     NotFoundError,
     OutputProblem,
     OutputValidationError,
@@ -236,6 +237,12 @@ ERRORS: list[tuple[CometGemError, type[BaseException], str, dict[str, Any]]] = [
         unfit("empty", finish_reason="STOP"),
     ),
     (
+        IncompleteAnswerError("it was cut off", finish_reason="MAX_TOKENS"),
+        CometGemError,
+        "the answer is not complete: it was cut off",
+        {"message": "it was cut off", "finish_reason": "MAX_TOKENS", "block_reason": None},
+    ),
+    (
         ResponseDecodeError("no JSON"),
         CometGemError,
         "no JSON: ''",
@@ -378,6 +385,7 @@ HARMLESS = r"a\x1b[31m\r\n\x00\x7f\u202e\u2028\ud800" + "\u00e9\U0001f600"
         APIStatusError(400, "m", request_id=HOSTILE),
         StreamInterruptedError(HOSTILE),
         StreamTruncatedError("m", request_id=HOSTILE),
+        IncompleteAnswerError(HOSTILE),
         OutputValidationError("wrong", HOSTILE),
         OutputValidationError("wrong", path=HOSTILE),
         OutputValidationError("cut", finish_reason=HOSTILE),

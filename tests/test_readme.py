@@ -65,6 +65,7 @@ COMETS = json.dumps(["Halley", "Encke", "Borrelly"])
 
 # The replies to a block, by a word that occurs in it. All others get the default reply.
 SCRIPTS = {
+    "limiter.refused": [],  # it has an "except RateLimitError", too
     "poem": [POEM],
     "Two comets": [Reply.image(GIF, "image/gif").then(Reply.image(GIF, "image/gif"))],
     '"AUDIO"': [Reply.chunks(SECOND)],

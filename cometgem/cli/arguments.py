@@ -31,6 +31,7 @@ __all__ = [
     "Parser",
     "aspect_ratio",
     "config_option",
+    "count",
     "image_size",
     "max_tokens",
     "port",
@@ -151,6 +152,14 @@ def temperature(given: str) -> float:
             f"{given!r} is not a temperature: give a number from 0 up, such as 0.7"
         )
     return value
+
+
+def count(given: str) -> int:
+    """Return the value of an option that counts something."""
+    number = given.replace("_", "")
+    if not (number.isdecimal() and len(number) < 16 and int(number)):  # noqa: PLR2004  digits
+        raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from 1 up")
+    return int(number)
 
 
 def max_tokens(given: str) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `cometgem chat`, `cometgem demo`, `cometgem generate`, `cometgem serve`.
+"""The command line: `cometgem batch`, `chat`, `demo`, `generate` and `serve`.
 
 Exit codes: 0 success, 1 the API or the stream failed, 2 wrong usage or no key. As in a shell, 130
 after Ctrl-C and 141 after the reader of stdout went away.
@@ -18,6 +18,7 @@ from cometgem.cli.arguments import (
     Parser,
     aspect_ratio,
     config_option,
+    count,
     image_size,
     max_tokens,
     port,
@@ -128,6 +129,9 @@ def _parser() -> Parser:
         made.set_defaults(run=run)
         return made
 
+    batch = command(
+        "batch", _batch, "answer many prompts at the rate that the API allows, and go on if stopped"
+    )
     chat = command(
         "chat", _chat, "hold a conversation, in a terminal or line by line through a pipe"
     )
@@ -139,6 +143,7 @@ def _parser() -> Parser:
     generate = command("generate", _generate, "print the answer to one prompt")
     serve = command("serve", _serve, "run a local test server that needs no API key")
     _add_generate_options(generate)
+    _add_batch_options(batch)
     _add_chat_options(chat)
     demo.add_argument(
         "--model", default=MODEL, help="the model to ask if there is a key (default: %(default)s)"
@@ -191,6 +196,46 @@ def _add_chat_options(chat: argparse.ArgumentParser) -> None:
         action="store_true",
         help="render answers as Markdown (needs cometgem[cli])",
     )
+
+
+def _add_batch_options(batch: argparse.ArgumentParser) -> None:
+    batch.usage = "cometgem batch [OPTION ...] INPUT OUTPUT"
+    add = batch.add_argument
+    # Optional for argparse only, so that it reports an unknown option first.
+    add(
+        "input",
+        nargs="?",
+        metavar="INPUT",
+        help='a file of JSON lines, each of which is a string, {"id": ..., "prompt": ...}, or'
+        ' {"key": ..., "request": {...}} as the Batch API has it; - reads from stdin',
+    )
+    add(
+        "output",
+        nargs="?",
+        metavar="OUTPUT",
+        help="the file to which results are appended, as JSON lines; what it has already is not"
+        " asked for again; - writes to stdout",
+    )
+    add("--model", default=MODEL, help="the model to ask (default: %(default)s)")
+    _add_prompt_options(batch)
+    add("--schema", metavar="FILE", help="request JSON that fits this JSON Schema")
+    add("--rpm", type=count, metavar="INT", help="the limit in requests a minute, if it is known")
+    add("--tpm", type=count, metavar="INT", help="the limit in tokens a minute")
+    add(
+        "--concurrency",
+        type=count,
+        default=500,
+        metavar="INT",
+        help="how many requests are in flight at most (default: %(default)s)",
+    )
+    add("--limit-tokens", type=count, metavar="INT", help="stop when so many tokens are used")
+    add(
+        "--rerun",
+        choices=["failed", "none", "all"],
+        default="failed",
+        help="which prompts with a result are sent again (default: %(default)s)",
+    )
+    add("--demo", action="store_true", help="show a run against a local test server, without a key")
 
 
 def _add_generate_options(generate: argparse.ArgumentParser) -> None:
@@ -283,6 +328,21 @@ def _add_generate_options(generate: argparse.ArgumentParser) -> None:
 
 
 # A command is imported when it runs: demo and serve bring aiohttp's server along.
+
+
+def _batch(terminal: Terminal, args: argparse.Namespace) -> int:
+    if args.demo:
+        from cometgem.cli.batch_demo import run_batch_demo  # noqa: PLC0415
+
+        return run_batch_demo(terminal)
+    from cometgem.cli.batch import run_batch  # noqa: PLC0415
+
+    for name in ("input", "output"):
+        if getattr(args, name) is None:
+            raise UsageError(
+                f"{name.upper()} is missing; see 'cometgem batch --help'", program="cometgem batch"
+            )
+    return run_batch(terminal, args)
 
 
 def _chat(terminal: Terminal, args: argparse.Namespace) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cometgem.errors import (
     APITimeoutError,
     CometGemError,
     ContinuationUnsupportedError,
+    RateLimitError,
     StreamError,
 )
 from cometgem.http.interrupt import Interrupt
@@ -27,9 +29,25 @@ if TYPE_CHECKING:
     from cometgem.response.merge import ResponseMerger
     from cometgem.types.checkpoint import Checkpoint
 
-__all__ = ["Attempts"]
+__all__ = ["Attempts", "Gate"]
 
 _T = TypeVar("_T")
+
+
+class Gate(Protocol):
+    """Decides when the requests of a call are sent, also after refusals (429)."""
+
+    def admit_now(self) -> bool:
+        """Return whether the next request may be sent, without a wait."""
+        ...
+
+    async def admit(self) -> None:
+        """Wait until the next request may be sent."""
+        ...
+
+    def refused(self, error: RateLimitError) -> float | None:
+        """Return the seconds to wait before the next ``admit``, or None to give up."""
+        ...
 
 
 class Attempts:
@@ -42,6 +60,8 @@ class Attempts:
         retry: How often each hop is requested until its first chunk arrives.
         streamed: Whether the response is a stream of chunks or a single body.
         token: The continuation token in the request.
+        gate: Admits each request. What is waited for it does not count toward the total time, and
+            what it refuses does not count as an attempt.
 
     Attributes:
         total_at: The loop time at which the total time is over.
@@ -57,12 +77,14 @@ class Attempts:
         *,
         streamed: bool,
         token: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._transport = transport
         self._request: Request | None = request
         self._timeouts = timeouts
         self._retry = retry
         self._streamed = streamed
+        self._gate = gate
         self._sent = 0  # in this hop
         self._started = False
         self._interrupt = Interrupt()
@@ -86,6 +108,8 @@ class Attempts:
         """Send the request once."""
         if self._request is None:
             raise RuntimeError("the request cannot be sent again after the first chunk")
+        if self._gate is not None and not self._gate.admit_now():
+            await self._pass(self._gate)
         if not self._started and self._timeouts.total is not None:
             self.total_at = asyncio.get_running_loop().time() + self._timeouts.total
         self._started = True
@@ -110,6 +134,9 @@ class Attempts:
             except CometGemError as error:
                 if self.token is not None and isinstance(error, StreamError):
                     raise
+                if self._gate is not None and isinstance(error, RateLimitError):
+                    await self._wait_refused(self._gate, error)
+                    continue
                 delay = self._retry.delay(error, self._sent, random.random())  # noqa: S311  jitter
                 if delay is None or self._too_long(delay):
                     raise
@@ -183,6 +210,27 @@ class Attempts:
         if isinstance(error, StreamError) and response is not None:
             error.request_id = response.request_id
         self._transport.redact_key(error)
+
+    async def _pass(self, gate: Gate) -> None:
+        began = asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            async with self._interrupt.timeout(None):
+                await gate.admit()
+        self._interrupt.check()
+        self._postpone(began)
+
+    async def _wait_refused(self, gate: Gate, error: RateLimitError) -> None:
+        began = asyncio.get_running_loop().time()
+        if (delay := gate.refused(error)) is None:
+            raise error
+        self._sent -= 1
+        if delay:
+            await self._transport.sleep(delay, self._interrupt)
+        self._postpone(began)
+
+    def _postpone(self, began: float) -> None:
+        if self._started:
+            self.total_at += asyncio.get_running_loop().time() - began
 
     def _too_long(self, delay: float) -> bool:
         return asyncio.get_running_loop().time() + delay >= self.total_at

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cometgem.testing.journal import RecordedRequest
+    from cometgem.testing.limits import ServerLimits
     from cometgem.testing.reply import Reply
     from cometgem.testing.server import FakeServer
 else:
@@ -18,6 +19,11 @@ else:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-__all__ = ["FakeServer", "RecordedRequest", "Reply"]
+__all__ = ["FakeServer", "RecordedRequest", "Reply", "ServerLimits"]
 
-_HOMES = {"FakeServer": "server", "RecordedRequest": "journal", "Reply": "reply"}
+_HOMES = {
+    "FakeServer": "server",
+    "RecordedRequest": "journal",
+    "Reply": "reply",
+    "ServerLimits": "limits",
+}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cometgem.testing.bodies import JSONObject
     from cometgem.testing.reply import Reply
 
-__all__ = ["merged", "render"]
+__all__ = ["made_up_usage", "merged", "render"]
 
 
 def render(
@@ -89,7 +89,7 @@ def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
     if finish is AUTO:
         finish = "STOP" if is_natural else None
     if usage is AUTO:
-        usage = _usage(steps) if is_natural else None
+        usage = made_up_usage(steps) if is_natural else None
     for index, step in enumerate(steps):
         if not isinstance(step, Parts):
             yield step
@@ -110,7 +110,7 @@ def _completed(reply: Reply, model: str, response_id: str) -> Iterator[Step]:
         yield Chunk(body)
 
 
-def _usage(steps: Iterable[Step]) -> JSONObject:
+def made_up_usage(steps: Iterable[Step]) -> JSONObject:
     """Return made-up counts: 8 for the prompt, 1 per chunk; thoughts are counted separately."""
     are_thoughts = [
         all(part.get("thought") for part in step.parts) for step in steps if isinstance(step, Parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from cometgem.testing.actions import Action, Head, Wait, Write
 from cometgem.testing.connections import HOST, Connections, listen, reset
 from cometgem.testing.gateway import GATEWAYS, Gateway, passed_on
 from cometgem.testing.journal import RecordedRequest, milestone, reached
+from cometgem.testing.limits import Gate
 from cometgem.testing.render import render
 from cometgem.testing.script import Respond, Script
 from cometgem.testing.steps import Reset
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
+    from cometgem.testing.limits import ServerLimits
     from cometgem.testing.reply import Reply
 
 __all__ = ["FakeServer"]
@@ -52,6 +55,8 @@ class FakeServer:
             continuationToken. None passes requests on unchanged.
         models: The names of the known models, or a function that recognizes a name. Defaults to
             all names that begin with "gemini-".
+        limits: How many requests and tokens are admitted; the others are refused with 429, which
+            does not use up the script. None for no limit.
 
     Attributes:
         api_key: A made-up API key. Any other key that is not empty is accepted, too.
@@ -66,6 +71,7 @@ class FakeServer:
         strict: bool = False,
         gateway: Gateway | None = None,
         models: Collection[str] | Callable[[str], bool] = is_gemini,
+        limits: ServerLimits | None = None,
     ) -> None:
         self.api_key = "sk-fake-key"
         self._port = port
@@ -79,6 +85,7 @@ class FakeServer:
         self._strict = strict
         self._gateway: Gateway | None = gateway
         self._knows = models if callable(models) else models.__contains__
+        self._gate = None if limits is None else Gate(limits)
         self._script = Script(default, validate=validate)
         self._requests: list[RecordedRequest] = []
         self._arrivals: dict[int, Future[Any]] = {}
@@ -127,6 +134,16 @@ class FakeServer:
     def open_connections(self) -> int:
         """How many TCP connections are open now."""
         return 0 if self._http is None else self._http.open
+
+    @property
+    def admitted(self) -> int:
+        """How many requests the ``limits`` admitted so far."""
+        return 0 if self._gate is None else self._gate.admitted
+
+    @property
+    def refused(self) -> int:
+        """How many requests the ``limits`` refused so far."""
+        return 0 if self._gate is None else self._gate.refused
 
     def add(self, *replies: Reply) -> None:
         """Script the replies to the next requests, one each; `Reply.hops` answers several."""
@@ -307,8 +324,12 @@ class FakeServer:
         reply = None
         if self._validates:
             reply = refusal(request, self._knows, strict=self._strict)
+        if reply is None and self._gate is not None:
+            reply = self._gate.refusal(time.monotonic())
         if reply is None:
             reply = self._script.reply_to(request, self._lost_token(request))
+            if self._gate is not None:
+                self._gate.charge_reply(reply)
         return render(
             reply,
             stream=request.operation == "streamGenerateContent",

@@ -27,10 +27,10 @@ def test_nothing_to_do_shows_the_help(run: Run) -> None:
     status, out, err = run()
     assert (status, out) == (2, "")
     assert err.startswith("usage: cometgem ")
-    assert all(command in err for command in ("chat", "demo", "generate", "serve"))
+    assert all(command in err for command in ("batch", "chat", "demo", "generate", "serve"))
 
 
-@pytest.mark.parametrize("command", [[], ["chat"], ["demo"], ["generate"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["batch"], ["chat"], ["demo"], ["generate"], ["serve"]])
 def test_help(run: Run, command: list[str]) -> None:
     status, out, err = run(*command, "--help")
     assert (status, err) == (0, "")

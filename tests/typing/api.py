@@ -59,13 +59,25 @@ from cometgem import (
     ToolFailed,
     ToolLike,
     ToolTimeoutError,
+    TypedResponse,
     Usage,
     UsageMetadata,
     part_from_file,
     strip_signatures,
     types,
 )
-from cometgem.testing import FakeServer, RecordedRequest, Reply
+from cometgem.bulk import (
+    Budget,
+    Lease,
+    Limiter,
+    Limits,
+    MapResult,
+    MapRun,
+    MemoryLimiter,
+    Progress,
+    RedisLimiter,
+)
+from cometgem.testing import FakeServer, RecordedRequest, Reply, ServerLimits
 from cometgem.web import (
     AGUIEncoder,
     Encoder,
@@ -636,6 +648,9 @@ async def fakes(path: Path) -> None:
     assert_type(server.start(), None)
     assert_type(server.stop(), None)
     assert_type(server.wait(), None)
+    limited = FakeServer(limits=ServerLimits(requests=10, tokens=None, seconds=1, bucket=True))
+    assert_type(limited.admitted, int)
+    assert_type(limited.refused, int)
 
 
 async def web(client: Client, body: dict[str, Any]) -> None:
@@ -651,3 +666,56 @@ async def web(client: Client, body: dict[str, Any]) -> None:
     assert_type(FunctionResponse().call_index, int | None)
     Relay(stream, AGUIEncoder(body))
     Relay(client.stream_generate_content("gemini-3.8-flash", contents), NativeEncoder())
+
+
+async def limiters(limits: Limits) -> None:
+    known: list[Limiter] = [MemoryLimiter(limits), RedisLimiter("redis://h", "name", limits)]
+    limiter = known[0]
+    lease = await limiter.acquire(100)
+    assert_type(lease, Lease)
+    assert_type(limiter.settle(lease, 80), None)
+    assert_type(limiter.refused(lease, retry_after=1.5), float)
+    assert_type(limiter.rate, float)
+    assert_type(limiter.refusals, int)
+    assert_type(limiter.paused, float)
+    assert_type(await limiter.aclose(), None)
+    assert_type(limits.rpm, float | None)
+    assert_type(limits.concurrency, int)
+    async with RedisLimiter("redis://h", "name", limits=Limits(rpm=10, tpm=1e6)) as shared:
+        assert_type(shared, RedisLimiter)
+
+
+async def bulk(client: Client, rows: list[int], limiter: Limiter) -> None:
+    run = client.map("gemini-3.8-flash", rows, prompt=lambda row: f"{row + 1}", ordered=True)
+    assert_type(run, MapRun[int, GenerateContentResponse])
+    async with run as entered:
+        async for result in entered:
+            assert_type(result, MapResult[int, GenerateContentResponse])
+            assert_type(result.row, int)
+            assert_type(result.key, str | int)
+            assert_type(result.response, GenerateContentResponse | None)
+            assert_type(result.error, CometGemError | None)
+            assert_type(result.usage, Usage)
+        assert_type(run.progress, Progress)
+        assert_type(run.progress.eta, float | None)
+        run.stop()
+    typed = client.map(
+        "gemini-3.8-flash",
+        rows,
+        prompt=lambda row: {"contents": f"{row}", "generationConfig": {"seed": row}},
+        key=lambda row: row,
+        response_type=list[int],
+        reasks=1,
+        limits=limiter,
+        results="out.jsonl",
+        rerun="all",
+        budget=Budget(tokens=10),
+        deadline=1.5,
+        on_progress=print,
+        thinking="low",
+    )
+    assert_type(typed, MapRun[int, TypedResponse[list[int]]])
+    async for answer in typed:
+        if answer.response is not None:
+            assert_type(answer.response.parsed, list[int])
+    client.map("m", rows, prompt=str, limits=Limits(), budget=lambda usage: usage.total_tokens > 9)
