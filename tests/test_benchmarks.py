@@ -86,7 +86,7 @@ def test_scenarios_work_over_tls(tmp_path: Path) -> None:
 
 
 def test_relays_are_measured() -> None:
-    for package in ("fastapi", "sse_starlette", "uvicorn"):
+    for package in ("fastapi.sse", "sse_starlette", "uvicorn"):
         pytest.importorskip(
             package, reason=f"{package} is not installed: pip install -e '.[bench]'"
         )

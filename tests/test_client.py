@@ -223,7 +223,7 @@ async def test_a_secret_is_sent_by_its_value(fake_server: FakeServer) -> None:
         ),
         ({"cached_content": 5}, "cached_content=5 is not a str: use a name such as 'cachedCont"),
         ({"extra_body": []}, "extra_body must be a GenerateContentRequest or a dict, got list"),
-        ({"system_instruction": 5}, "system_instruction must be a str, a Part, "),
+        ({"system_instruction": 5}, "system_instruction must be a str, a Path, a Part, "),
         ({"safety_settings": {}}, "safety_settings must be a list of SafetySetting or dict, got "),
         ({"safety_settings": [5]}, "safety_settings[0] must be a SafetySetting or a dict, got int"),
         ({"generation_config": 5}, "generation_config must be a GenerationConfig or a dict, got"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -63,15 +64,19 @@ def tuple_of(items: list[Typed]) -> Typed:
     return Typed(tuple[kinds], st.tuples(*[one.values for one in items]))
 
 
+# msgspec takes structs with the same name and module for one.
+_numbers = itertools.count()
+
+
 def struct_of(fields: dict[str, Typed]) -> Typed:
-    made = msgspec.defstruct("Made", [(name, one.kind) for name, one in fields.items()])
+    members = [(name, one.kind) for name, one in fields.items()]
+    made = msgspec.defstruct(f"Made{next(_numbers)}", members)
     return Typed(made, st.builds(made, **{name: one.values for name, one in fields.items()}))
 
 
 def optional_struct_of(fields: dict[str, Typed]) -> Typed:
-    made = msgspec.defstruct(
-        "MadeOptional", [(name, one.kind | None, None) for name, one in fields.items()]
-    )
+    members = [(name, one.kind | None, None) for name, one in fields.items()]
+    made = msgspec.defstruct(f"MadeOptional{next(_numbers)}", members)
     values = {name: st.none() | one.values for name, one in fields.items()}
     return Typed(made, st.builds(made, **values))
 
