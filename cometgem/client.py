@@ -718,7 +718,9 @@ class Client:
         self, operation: Operation, model: str, contents: Contents, options: GenerateOptions
     ) -> Request:
         self._transport.check_open()
-        check_names(options, GenerateOptions.__annotations__)
+        check_names(
+            options, GenerateOptions.__annotations__, also=("response_type", "schema_dialect")
+        )
         check_call(options)
         options["headers"] = {**self._headers, **check_headers(options.get("headers"))}
         request = build_request(operation, model, contents, options)

@@ -316,3 +316,10 @@ def test_a_response_built_by_hand() -> None:
     assert response.text == "1"
     with pytest.raises(RuntimeError):
         _ = response.parsed
+
+
+async def test_the_right_name_of_a_mistyped_response_type_is_listed(client: Client) -> None:
+    with pytest.raises(TypeError, match=r"unknown option 'respons_type'; .* response_type, "):
+        await client.generate_content(MODEL, "p", respons_type=int)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"unknown option 'respons_type'; .* response_type, "):
+        client.chat(MODEL, respons_type=int)  # type: ignore[call-overload]

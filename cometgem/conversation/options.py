@@ -98,7 +98,9 @@ def split_options(options: ConversationOptions) -> tuple[Settings, GenerateOptio
         ConfigurationError: A value is not valid.
         TypeError: An option does not exist.
     """
-    check_names(options, ConversationOptions.__annotations__)
+    check_names(
+        options, ConversationOptions.__annotations__, also=("response_type", "schema_dialect")
+    )
     check_call(options)
     given: dict[str, Any] = {name: options[name] for name in Settings._fields if name in options}  # type: ignore[literal-required]
     rest = {name: value for name, value in options.items() if name not in given}

@@ -81,8 +81,15 @@ class RequestOptions(CommonOptions, total=False):
     tools: Sequence[ToolLike] | None
 
 
-def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
+def check_names(
+    options: Mapping[str, Any], known: Collection[str], also: Collection[str] = ()
+) -> None:
     """Check that every option exists.
+
+    Args:
+        options: The options that were given.
+        known: The names of those that may be among them.
+        also: Names of other arguments, to be listed as valid.
 
     Raises:
         TypeError: One does not; the message says what to use instead, if that is known.
@@ -94,7 +101,7 @@ def check_names(options: Mapping[str, Any], known: Collection[str]) -> None:
             raise TypeError(f"unknown option {name!r}: use {suggestion}")
         if name in GenerationConfig.__struct_fields__:
             raise TypeError(f"unknown option {name!r}: use generation_config={{{name!r}: ...}}")
-        valid = ", ".join(sorted(known))
+        valid = ", ".join(sorted({*known, *also}))
         raise TypeError(f"unknown option {name!r}; valid options are {valid}")
 
 
