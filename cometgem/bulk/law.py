@@ -28,8 +28,8 @@ class Law:
     ) -> None:
         rpm, tpm = limits.rpm, limits.tpm
         ceiling = None if rpm is None else rpm / 60 * share
-        self.pace = Pace(now, ceiling=ceiling, start=start)
-        self.tokens = Tokens(now, None if tpm is None else tpm / 60 * share)
+        self.pace: Pace = Pace(now, ceiling=ceiling, start=start)
+        self.tokens: Tokens = Tokens(now, None if tpm is None else tpm / 60 * share)
 
     def wait(self, now: float, estimate: float) -> float:
         """Return the seconds until a request may be sent; 0 means now."""

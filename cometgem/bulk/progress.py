@@ -83,8 +83,16 @@ class Tally:
         self.began = now
         self.ended: float | None = None
         self.total = total
-        self.done = self.failed = self.reused = self.running = self.finished = 0
-        self.input = self.output = self.thinking = self.cached = self.tokens = 0
+        self.finished = 0
+        self.running = 0
+        self.reused: int = 0
+        self.failed: int = 0
+        self.done: int = 0
+        self.tokens: int = 0
+        self.cached: int = 0
+        self.thinking: int = 0
+        self.output: int = 0
+        self.input: int = 0
         self._samples: list[tuple[float, int]] = [(now, 0)]
 
     @property

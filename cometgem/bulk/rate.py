@@ -88,31 +88,42 @@ class Pace:
     def __init__(
         self, now: float, *, ceiling: float | None = None, start: float | None = None
     ) -> None:
-        self.ceiling = math.inf if ceiling is None else ceiling * SHARE
-        self.searching = ceiling is None and start is None
-        self.rate = min(self.ceiling, start or (_START if ceiling is None else self.ceiling))
-        self.growth = _GROWTH
-        self.refusals = 0
-        self.at = now
-        self.level = 1.0
+        self.ceiling: float = math.inf if ceiling is None else ceiling * SHARE
+        self.searching: bool = ceiling is None and start is None
+        self.rate: float = min(self.ceiling, start or (_START if ceiling is None else self.ceiling))
+        self.growth: float = _GROWTH
+        self.refusals: int = 0
+        self.at: float = now
+        self.level: float = 1.0
         # Growth: the peak, seconds from the cut to the peak, and seconds since the cut.
-        self.peak = self.rate
-        self.period = self.clock = _period(self.rate)
+        self.peak: float = self.rate
+        self.clock: float = _period(self.rate)
+        self.period: float = self.clock
         # How much was allowed and sent lately.
-        self.allowed = self.sent = 0.0
+        self.sent: float = 0.0
+        self.allowed: float = 0.0
         # Requests are numbered. The first after the cut; refusals one after the other.
-        self.number = self.cut_at = self.run_from = self.run_to = self.run = 0
-        self.round_trip = 0.0
+        self.run: int = 0
+        self.run_to: int = 0
+        self.run_from: int = 0
+        self.cut_at: int = 0
+        self.number: int = 0
+        self.round_trip: float = 0.0
         # Pauses: whether one is on, when it began and ends, how many in a row, and the state
         # of the test.
-        self.paused = False
-        self.paused_at = self.held_until = -math.inf
-        self.pauses = self.test = 0
+        self.paused: bool = False
+        self.held_until: float = -math.inf
+        self.paused_at: float = -math.inf
+        self.test: int = 0
+        self.pauses: int = 0
         # How many requests passed, and the seconds in which the rate was what limited: so far, at
         # the start of the period of the average, and at the end of the last pause.
-        self.passed, self.seconds = 0, 0.0
-        self.passed_start, self.seconds_start = 0, 0.0
-        self.passed_resumed, self.seconds_resumed = 0, 0.0
+        self.passed: int = 0
+        self.seconds: float = 0.0
+        self.passed_start: int = 0
+        self.seconds_start: float = 0.0
+        self.passed_resumed: int = 0
+        self.seconds_resumed: float = 0.0
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may be sent; 0 means now."""

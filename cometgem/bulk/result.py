@@ -47,13 +47,13 @@ class MapResult(Generic[R, T]):
         seconds: float = 0.0,
         reused: bool = False,
     ) -> None:
-        self.key = key
-        self.index = index
-        self.row = row
-        self.error = error
-        self.attempts = attempts
-        self.seconds = seconds
-        self.reused = reused
+        self.key: Key = key
+        self.index: int = index
+        self.row: R = row
+        self.error: CometGemError | None = error
+        self.attempts: int = attempts
+        self.seconds: float = seconds
+        self.reused: bool = reused
         # Decoding a million results that nobody looks at would take longer than finding them.
         self._read: Callable[[], T] | None = None
         self._made: T | None = None

@@ -65,9 +65,9 @@ class RowGate:
         self._estimate = size / _BYTES_PER_TOKEN + _ANSWER
         self._lease: Lease | None = None
         self._reserved = 0.0  # for requests before the last
-        self.sent = 0
-        self.refusals = 0
-        self.waits = False
+        self.sent: int = 0
+        self.refusals: int = 0
+        self.waits: bool = False
 
     @property
     def can_be_dropped(self) -> bool:

@@ -28,10 +28,12 @@ class Tokens:
     """
 
     def __init__(self, now: float, limit: float | None) -> None:
-        self.rate = math.inf if limit is None else limit * SHARE
-        self.capacity = self.level = self.rate * _BURST
-        self.at = now
-        self.estimated = self.used = 0.0
+        self.rate: float = math.inf if limit is None else limit * SHARE
+        self.level: float = self.rate * _BURST
+        self.capacity: float = self.rate * _BURST
+        self.at: float = now
+        self.used: float = 0.0
+        self.estimated: float = 0.0
 
     def cost(self, estimate: float) -> float:
         """Return what is reserved for an estimate."""

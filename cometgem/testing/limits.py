@@ -61,8 +61,8 @@ class Gate:
 
     def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits
-        self.admitted = 0
-        self.refused = 0
+        self.admitted: int = 0
+        self.refused: int = 0
         quotas = {"requests": limits.requests, "tokens": limits.tokens}
         self._quotas = {name: float(quota) for name, quota in quotas.items() if quota is not None}
         self._left = dict(self._quotas)
