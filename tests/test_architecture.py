@@ -163,6 +163,7 @@ PURE = {
     "urllib.parse",
 }
 ALSO_PURE = {
+    "cometgem.response.json_frame": {"sys"},  # its version
     # Part.from_file
     "cometgem.types.content": {"os.PathLike"},
     "cometgem.types.mime": {"mimetypes"},

@@ -7,12 +7,18 @@ other text around the JSON is an error, since nothing tells whether the answer i
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["JSONFrame", "JSONPathError", "JSONSyntaxError", "matcher", "unwrap"]
+__all__ = ["ANY_OF", "JSONFrame", "JSONPathError", "JSONSyntaxError", "matcher", "unwrap"]
+
+# Before CPython 3.11.5, possessive repeats of a group miss matches (python/cpython#106052). Greedy
+# ones find the same here, but keep a state for each repetition.
+ANY_OF = "*+" if sys.version_info >= (3, 11, 5) else "*"
+"""The quantifier that repeats a group in a regular expression."""
 
 _BLANKS = " \t\r\n"
 _FENCE = "```"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cometgem.response.json_frame import JSONFrame, JSONPathError, JSONSyntaxError, matcher
+from cometgem.response.json_frame import ANY_OF, JSONFrame, JSONPathError, JSONSyntaxError, matcher
 from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["JSONItems"]
 
 _skip_blanks = matcher(r"[ \t\r\n]*+")
-_skip_string = matcher(r"(?:[^\"\\]++|\\.)*+")
+_skip_string = matcher(rf"(?:[^\"\\]++|\\.){ANY_OF}")
 _skip_scalar = matcher(r"[^ \t\r\n,\[\]{}\":]*+")
 # Ends before a bracket, unless all of the list or object is there and has no others inside, or
 # before a string that is cut.
-_FLAT = r'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
-_skip_flat = matcher(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+")
+_FLAT = rf'[^"\[\]{{}}]++|"(?:[^"\\]++|\\.){ANY_OF}"'
+_skip_flat = matcher(rf"(?:{_FLAT}|[\[{{](?:{_FLAT}){ANY_OF}[\]}}]){ANY_OF}")
 
 _KINDS = {"{": "an object", "[": "a list", '"': "a string", "t": "true", "f": "false", "n": "null"}
 _KINDS |= dict.fromkeys("-0123456789", "a number")

@@ -20,7 +20,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import TYPE_CHECKING, Any
 
-from cometgem.response.json_frame import JSONFrame, JSONSyntaxError, matcher
+from cometgem.response.json_frame import ANY_OF, JSONFrame, JSONSyntaxError, matcher
 from cometgem.response.merge_parts import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _HIGH = rf"[dD][89abAB]{_HEX}{{2}}"
 _LOW = rf"[dD][c-fC-F]{_HEX}{{2}}"
 _skip_string = matcher(
     r'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]'
-    rf"|\\u(?![dD][89a-fA-F]){_HEX}{{4}}|\\u{_HIGH}\\u{_LOW})*+"
+    rf"|\\u(?![dD][89a-fA-F]){_HEX}{{4}}|\\u{_HIGH}\\u{_LOW}){ANY_OF}"
 )
 _CUT_ESCAPE = re.compile(
     rf"\\(?:u(?:{_HEX}{{0,3}}|{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?)?"
