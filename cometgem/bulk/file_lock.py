@@ -26,10 +26,11 @@ if sys.platform == "win32":
         return True
 
 else:
-    import fcntl
 
     def lock(descriptor: int) -> bool:
         """Lock an open file, and return whether nobody else has."""
+        import fcntl  # noqa: PLC0415  which WebAssembly does not have
+
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
