@@ -78,7 +78,7 @@ class Image(_Media, kw_only=True):
 
 
 class Audio(_Media, kw_only=True):
-    """The sound of an answer: a complete WAV file, or what the model sent if that is no PCM."""
+    """The sound of an answer: a complete WAV file, or what the model sent if that is not PCM."""
 
     @property
     def seconds(self) -> float | None:
