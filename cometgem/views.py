@@ -126,8 +126,10 @@ class Heartbeat(Generic[_T]):
         try:
             done, _ = await asyncio.wait([read], timeout=self._seconds)
         except BaseException:
-            await self._end_read()
-            await self._stream.aclose()
+            try:
+                await self._end_read()  # may be cancelled itself
+            finally:
+                await self._stream.aclose()
             raise
         finally:
             self._waiting = False

@@ -27,29 +27,37 @@ if TYPE_CHECKING:
     Operation = Callable[[Client], Coroutine[Any, Any, None]]
 
 MODEL = "gemini-3.8-flash"
-SHORT = Reply.text("a", "b", "c", delay=0.002).delay(headers=0.002, first=0.002)
-HOPS = [  # two hops, then a cut behind a checkpoint, and the rest
-    Reply.chunks(
-        {
-            "candidates": [
-                {
-                    "content": {"parts": [{"text": "a"}]},
-                    "finishReason": "CONTINUATION",
-                    "continuationToken": "s",
-                }
-            ]
-        }
-    ),
-    Reply.chunks(
-        {"candidates": [{"content": {"parts": [{"text": "b"}]}, "continuationToken": "t"}]}
-    ).then_end(),
-    SHORT,
-]
 CALLS = calling(call("slow", {}), call("plain", {}))
 AGAIN = Reply.error(503)
 MAX_STEPS = 100  # no operation below has as many
 MAX_MISSED = 50  # repetitions of an operation that had fewer awaits than it usually has
-SECONDS = 5.0  # the limit of each wait; it is reached only by a failure
+PAUSE = 0.002  # seconds that the server lets the client wait
+MAX_PAUSE = 0.25  # the same on a busy machine
+SECONDS = 30.0  # the limit of each wait; it is reached only by a failure
+
+
+def short(pause: float) -> Reply:
+    return Reply.text("a", "b", "c", delay=pause).delay(headers=pause, first=pause)
+
+
+def once(pause: float) -> list[Reply]:
+    return [short(pause)]
+
+
+def hops(pause: float) -> list[Reply]:
+    """Return two hops, then a cut behind a checkpoint, and the rest."""
+    begun = {
+        "content": {"parts": [{"text": "a"}]},
+        "finishReason": "CONTINUATION",
+        "continuationToken": "s",
+    }
+    more = {"content": {"parts": [{"text": "b"}]}, "continuationToken": "t"}
+    return [
+        Reply.chunks({"candidates": [begun]}).delay(headers=pause, first=pause),
+        Reply.chunks({"candidates": [more]}).delay(headers=pause, first=pause).then_end(),
+        short(pause),
+    ]
+
 
 TASK_FACTORIES: dict[str, Any] = {"plain tasks": None}
 # uvloop passes an argument that asyncio's factory does not take before Python 3.14, and anyio
@@ -185,36 +193,39 @@ async def waiting(client: Client) -> None:
 
 
 class Case(NamedTuple):
-    """An operation, the replies to its requests, and the least number of its awaits."""
+    """An operation, the replies to its requests, and the least number of its awaits.
+
+    ``replies`` takes the length of the server's pauses, in seconds.
+    """
 
     operation: Operation
-    replies: list[Reply]
+    replies: Callable[[float], list[Reply]]
     least: int
 
 
 CASES = [
-    Case(single, [SHORT], 2),
-    Case(single, [AGAIN, SHORT], 4),
-    Case(single, HOPS, 5),
-    Case(iteration, [SHORT], 4),
-    Case(iteration, HOPS, 6),
-    Case(heartbeat, HOPS, 6),
-    Case(block, [SHORT], 6),
-    Case(opening, [SHORT], 1),
-    Case(final_response, [SHORT], 4),
-    Case(final_response, [AGAIN, Reply.reset(), SHORT], 5),
-    Case(text, [SHORT], 4),
-    Case(heartbeat, [SHORT], 6),
-    Case(failing_heartbeat, [Reply.text("a").then_pause(0.002).then_end()], 2),
-    Case(left_heartbeat, [SHORT], 4),
-    Case(closing, [SHORT], 4),
-    Case(closing_the_client, [SHORT], 2),
-    Case(tools, [CALLS, SHORT], 7),
-    Case(send, [CALLS, SHORT], 4),
-    Case(send, [AGAIN, CALLS, AGAIN, SHORT], 7),
-    Case(chat_stream, [SHORT], 4),
-    Case(bounded, [SHORT], 4),
-    Case(waiting, [SHORT, SHORT], 4),
+    Case(single, once, 2),
+    Case(single, lambda pause: [AGAIN, short(pause)], 4),
+    Case(single, hops, 5),
+    Case(iteration, once, 4),
+    Case(iteration, hops, 6),
+    Case(heartbeat, hops, 6),
+    Case(block, once, 6),
+    Case(opening, once, 1),
+    Case(final_response, once, 4),
+    Case(final_response, lambda pause: [AGAIN, Reply.reset(), short(pause)], 5),
+    Case(text, once, 4),
+    Case(heartbeat, once, 6),
+    Case(failing_heartbeat, lambda pause: [Reply.text("a").then_pause(pause).then_end()], 2),
+    Case(left_heartbeat, once, 4),
+    Case(closing, once, 4),
+    Case(closing_the_client, once, 2),
+    Case(tools, lambda pause: [CALLS, short(pause)], 7),
+    Case(send, lambda pause: [CALLS, short(pause)], 4),
+    Case(send, lambda pause: [AGAIN, CALLS, AGAIN, short(pause)], 7),
+    Case(chat_stream, once, 4),
+    Case(bounded, once, 4),
+    Case(waiting, lambda pause: [short(pause), short(pause)], 4),
 ]
 
 
@@ -228,7 +239,7 @@ class ScriptedServer(FakeServer):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer(default=SHORT) as server:
+    with ScriptedServer(default=short(0)) as server:
         yield server
 
 
@@ -267,10 +278,12 @@ async def nothing_is_left(server: ScriptedServer, where: str) -> None:
     await settled(lambda: server.open_connections == 0, f"a connection is open after {where}")
 
 
-async def cancel_at(step: int, moment: Moment, case: Case, server: ScriptedServer) -> bool:
+async def cancel_at(
+    step: int, moment: Moment, case: Case, server: ScriptedServer, pause: float
+) -> bool:
     """Cancel the operation at an await, and return whether it came so far."""
     where = f"await {step}, {moment.value}"
-    client = client_of(server, case.replies)
+    client = client_of(server, case.replies(pause))
     stepping = Stepping(step, moment)
     task = stepping.start(lambda: case.operation(client))
     await asyncio.wait([task], timeout=SECONDS)
@@ -302,10 +315,12 @@ def started(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return asyncio.create_task(coroutine)
 
 
-async def close_at(step: int, moment: Moment, case: Case, server: ScriptedServer) -> bool:
+async def close_at(
+    step: int, moment: Moment, case: Case, server: ScriptedServer, pause: float
+) -> bool:
     """Close the client at an await of the operation, and return whether it came so far."""
     where = f"await {step}, {moment.value}"
-    client = client_of(server, case.replies)
+    client = client_of(server, case.replies(pause))
     closing: list[asyncio.Task[None]] = []
     stepping = Stepping(step, moment, lambda: closing.append(started(client.aclose())))
     task = stepping.start(lambda: case.operation(client))
@@ -327,21 +342,24 @@ async def close_at(step: int, moment: Moment, case: Case, server: ScriptedServer
 
 
 async def at_each_await(
-    act: Callable[[int, Moment, Case, ScriptedServer], Awaitable[bool]],
+    act: Callable[[int, Moment, Case, ScriptedServer, float], Awaitable[bool]],
     case: Case,
     moment: Moment,
     server: ScriptedServer,
 ) -> None:
     """Run the operation once for each of its awaits."""
     step = missed = 0
+    pause = PAUSE
     while step < MAX_STEPS:
-        if await act(step, moment, case, server):
+        if await act(step, moment, case, server, pause):
             step += 1
+            pause = PAUSE
         elif step >= case.least:
             return
-        else:  # chunks arrived together, as on a busy machine, so that there was less to wait for
+        else:  # on a busy machine, what it waits for may have come already
             missed += 1
             assert missed < MAX_MISSED, step
+            pause = min(2 * pause, MAX_PAUSE)
     raise AssertionError(f"the operation has more than {MAX_STEPS} awaits")
 
 

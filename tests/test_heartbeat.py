@@ -100,6 +100,27 @@ async def test_cancellation_leaves_no_task(client: Client, fake_server: FakeServ
     await fake_server.requests[0].wait_gone()
 
 
+async def test_a_second_cancellation_closes_the_stream_too(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(Reply.text("a").then_stall().delay(first=0.05))
+    stream = client.stream_generate_content(MODEL, "Hi")
+    await stream.open()
+    waiting = asyncio.ensure_future(anext(stream.heartbeat(10)))
+    await asyncio.sleep(0)  # both the heartbeat and its read wait
+    read = next(task for task in asyncio.all_tasks() if task.get_coro().__name__ == "__anext__")
+
+    def cancel_twice(_: object) -> None:
+        waiting.cancel()
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+
+    read.add_done_callback(cancel_twice)  # it has a chunk, and so cannot be cancelled itself
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with pytest.raises(ClosedError):
+        await asyncio.wait_for(anext(stream), 5)
+
+
 async def test_a_cancelled_read_says_what_closed_the_stream(
     client: Client, fake_server: FakeServer
 ) -> None:

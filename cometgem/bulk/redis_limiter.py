@@ -205,13 +205,15 @@ class RedisLimiter:
         self._pump = self._returning = None
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         if self._reporter is not None:
             self._reporter.cancel()
             self._reporter = None
-        self._fail(ClosedError("the RedisLimiter is closed"))
-        self._loop = None
-        await self._shared.aclose()
+        try:
+            await asyncio.gather(*running, return_exceptions=True)
+        finally:
+            self._fail(ClosedError("the RedisLimiter is closed"))
+            self._loop = None
+            await self._shared.aclose()
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Forget what belongs to another event loop, which has ended."""

@@ -240,7 +240,7 @@ class Part(Wire, kw_only=True, forbid_unknown_fields=True):
     document_metadata: DocumentMetadata | None = None
     spreadsheet_metadata: SpreadsheetMetadata | None = None
     unknown: dict[str, Any] | None = field(default=None, name=UNKNOWN)
-    """The keys of the part that are newer than this library, with their JSON."""
+    """The keys of the part that are newer than this library, with their JSON; none is null."""
 
     @classmethod
     def from_bytes(

@@ -70,12 +70,14 @@ class Pieces:
     async def aclose(self) -> None:
         """End the task and close the stream."""
         self._ended = True
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        # Wakes a task that waits for a piece.
-        self._pieces.put_nowait(ClosedError("the relay was closed before its end"))
-        await self._close()
+        try:
+            if self._task is not None and self._task is not asyncio.current_task():
+                self._task.cancel()
+                await asyncio.wait([self._task])
+        finally:
+            # Wakes a task that waits for a piece.
+            self._pieces.put_nowait(ClosedError("the relay was closed before its end"))
+            await self._close()
 
     async def _take(self) -> bytes:
         if self._ended:

@@ -146,6 +146,12 @@ def few(draw: st.DrawFn, struct: type[Struct], **always: Strategy) -> Any:
     return struct(**given, **{name: draw(value) for name, value in always.items()})
 
 
+# As in what has been decoded: null is absent, in keys of any age.
+unknown = st.dictionaries(
+    text, json.filter(lambda value: value is not None), min_size=1, max_size=2
+)
+
+
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
     """Return a part with one kind of data, most often plain text."""
@@ -153,7 +159,7 @@ def parts(draw: st.DrawFn) -> Part:
     kind = draw(st.sampled_from(["text"] * 20 + ["function_call"] * 10 + sorted(kinds)))
     thought = draw(st.sampled_from([None, None, None, False, True]))
     signature = draw(st.sampled_from([None, None, None, "s", "t"]))
-    data = {kind: draw(values(kinds[kind], structs, SIMPLE))}
+    data = {kind: draw(unknown if kind == "unknown" else values(kinds[kind], structs, SIMPLE))}
     return Part(**{"thought": thought, "thought_signature": signature, **data})
 
 

@@ -267,6 +267,24 @@ async def test_pieces_can_be_closed(way: str, client: Client, fake_server: FakeS
         await asyncio.sleep(0)
 
 
+async def test_a_cancelled_close_closes_the_stream_too(
+    client: Client, fake_server: FakeServer
+) -> None:
+    fake_server.add(STALLED)
+    stream = ask(client)
+    await stream.open()
+    pieces = aiter(Relay(stream, TextEncoder()))
+    reader = asyncio.ensure_future(anext(pieces))
+    closing = asyncio.create_task(pieces.aclose())
+    await asyncio.sleep(0)  # the task that sends has been made, but has not begun
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(ClosedError):
+        await asyncio.wait_for(reader, 5)
+    await fake_server.requests[0].wait_gone()
+
+
 async def test_a_task_that_waits_for_a_piece_is_woken(
     client: Client, fake_server: FakeServer
 ) -> None:
