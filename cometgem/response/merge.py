@@ -7,15 +7,14 @@ Between the hops of a long answer, ``begin_hop`` is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from msgspec import Struct
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from cometgem.errors import EventTooLargeError
 from cometgem.response.merge_grounding import GroundingMerger
 from cometgem.response.merge_parts import PartsMerger
-from cometgem.response.usage import add_usage
+from cometgem.response.usage import add_usage, later_usage, overlay
 from cometgem.types.content import Content
 from cometgem.types.grounding import Citation, CitationMetadata, GroundingMetadata
 from cometgem.types.response import (
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["ResponseMerger"]
-
-_S = TypeVar("_S", bound=Struct)
-
-# Every chunk has usage metadata; merging it one by one would cost more than decoding the chunk.
-_USAGES_AT_ONCE = 64
 
 _NO_GROUNDING = GroundingMetadata()
 
@@ -63,7 +57,7 @@ class ResponseMerger:
         self.chunks: int = 0
         self.token: str | None = None
         self._candidates: dict[int, _CandidateMerger] = {}
-        self._usages: list[UsageMetadata] = []  # of the current hop
+        self._usage: UsageMetadata | None = None  # of the current hop
         self._hop_usages: list[UsageMetadata] = []  # of the hops before
         self._earlier_usage: UsageMetadata | None = None  # their sum
         self._feedback: PromptFeedback | None = None
@@ -95,7 +89,7 @@ class ResponseMerger:
         """Return a merger that goes on from here on its own; for use in the first hop."""
         fork = self.of(self.response(), self.token)
         fork.chunks = self.chunks
-        fork._usages = list(self._usages)  # noqa: SLF001  its own
+        fork._usage = self._usage  # noqa: SLF001  its own
         fork._hop_usages, fork._earlier_usage = [], None  # noqa: SLF001
         return fork
 
@@ -148,6 +142,8 @@ class ResponseMerger:
             merger = self._candidates.get(candidate.index)
             if merger is None:
                 merger = self._add_candidate(candidate.index)
+            if merger.continue_text(candidate):
+                continue
             merger.add(candidate)
             if candidate.continuation_token:
                 merger.add_token(candidate.continuation_token)
@@ -155,13 +151,11 @@ class ResponseMerger:
                     self.token = candidate.continuation_token
         self.chunks += 1
         if chunk.usage_metadata is not None:
-            self._usages.append(chunk.usage_metadata)
-            if len(self._usages) > _USAGES_AT_ONCE:
-                self._fold_usages()
+            self._usage = later_usage(self._usage, chunk.usage_metadata)
         if chunk.prompt_feedback is not None:
             feedback = chunk.prompt_feedback
             first = self._feedback
-            self._feedback = feedback if first is None else _overlay(feedback, first)
+            self._feedback = feedback if first is None else overlay(feedback, first)
         self._model_version = self._model_version or chunk.model_version
         self._response_id = self._response_id or chunk.response_id
         self._create_time = self._create_time or chunk.create_time
@@ -181,15 +175,14 @@ class ResponseMerger:
     def add_usage(self, usage: UsageMetadata | None) -> None:
         """Add the usage of a chunk that is not merged, because its hop is repeated."""
         if usage is not None:
-            self._usages.append(usage)
+            self._usage = later_usage(self._usage, usage)
 
     def end_usage(self) -> None:
         """Count what follows as the usage of another request."""
-        self._fold_usages()
-        if self._usages:
-            self._hop_usages.append(self._usages[0])
-            self._earlier_usage = add_usage(self._earlier_usage or UsageMetadata(), self._usages[0])
-            self._usages = []
+        if self._usage is not None:
+            self._hop_usages.append(self._usage)
+            self._earlier_usage = add_usage(self._earlier_usage or UsageMetadata(), self._usage)
+            self._usage = None
 
     def beginning(self, length: int) -> str:
         """Return up to so many characters of the first candidate's text."""
@@ -202,8 +195,7 @@ class ResponseMerger:
 
     def response(self) -> GenerateContentResponse:
         """Return all chunks so far as one response; later chunks do not change it."""
-        self._fold_usages()
-        usage = self._usages[0] if self._usages else None
+        usage = self._usage
         if self._earlier_usage is not None:
             usage = add_usage(self._earlier_usage, usage)
         response = GenerateContentResponse(
@@ -217,7 +209,7 @@ class ResponseMerger:
             model_status=self._model_status,
         )
         if self._hop_usages:
-            response.__dict__[USAGES] = [*self._hop_usages, *self._usages]
+            response.__dict__[USAGES] = [*self._hop_usages, *([self._usage] if self._usage else [])]
         return response
 
     def _add_candidate(self, index: int) -> _CandidateMerger:
@@ -225,14 +217,6 @@ class ResponseMerger:
             raise EventTooLargeError(MAX_CANDIDATES + 1, MAX_CANDIDATES, counted="candidates")
         merger = self._candidates[index] = _CandidateMerger(index)
         return merger
-
-    def _fold_usages(self) -> None:
-        """Merge all usage metadata into one; the last value that is set wins in each field."""
-        if len(self._usages) < 2:  # noqa: PLR2004
-            return
-        columns = zip(*map(astuple, self._usages), strict=True)
-        lasts = zip(UsageMetadata.__struct_fields__, map(_last_set, columns), strict=True)
-        self._usages = [UsageMetadata(**dict(lasts))]
 
 
 class _CandidateMerger:
@@ -249,6 +233,19 @@ class _CandidateMerger:
         self._text_before = 0  # of the hops before, in bytes of UTF-8
         self._logprobs: LogprobsResult | None = None
         self._lasts: dict[str, Any] = {}
+        self._plain = Candidate(index=index)  # what a candidate is compared with
+
+    def continue_text(self, candidate: Candidate) -> bool:
+        """Add a candidate that has nothing but more of the last text; return whether it is one.
+
+        Nearly every chunk has one. One comparison of the whole costs less than looking at each
+        field.
+        """
+        content = candidate.content
+        if content is None or len(content.parts) != 1:
+            return False
+        self._plain.content = content
+        return candidate == self._plain and self._parts.continue_text(content.parts[0])
 
     def add(self, candidate: Candidate) -> None:
         content = candidate.content
@@ -363,19 +360,6 @@ class _CandidateMerger:
         old.top_candidates += new.top_candidates
         if new.log_probability_sum is not None:
             old.log_probability_sum = new.log_probability_sum
-
-
-def _overlay(under: _S, over: _S) -> _S:
-    """Return ``under``, overridden by every field that is set in ``over``."""
-    fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
-    return replace(under, **{name: value for name, value in fields if value not in (None, [])})
-
-
-def _last_set(column: tuple[Any, ...]) -> Any:
-    last = column[-1]
-    if (last is not None and last != []) or column.count(last) == len(column):
-        return last
-    return next(value for value in reversed(column) if value is not None and value != [])
 
 
 def _add_new(seen: dict[bytes, Citation], citations: Iterable[Citation]) -> None:

@@ -35,6 +35,15 @@ class PartsMerger:
         self._open_calls: OpenCalls | None = None
         self._plain = Part()  # what a part is compared with; making one for each takes longer
 
+    def continue_text(self, part: Part) -> bool:
+        """Add a part that has nothing but more of the last text; return whether it is one."""
+        text, plain = part.text, self._plain
+        plain.text, plain.thought = text, self._thought
+        if not (text and self._text and part == plain):
+            return False
+        self._text.append(text)
+        return True
+
     def add(self, part: Part) -> None:
         """Add the next part.
 

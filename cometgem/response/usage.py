@@ -1,13 +1,49 @@
-"""Sums the usage of several requests. Within one request, the last values are its totals."""
+"""Merges usage: within one request, the last values are its totals; several requests are summed."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cometgem.types.response import ModalityTokenCount, UsageMetadata
 from cometgem.types.wire import Wire
 
-__all__ = ["add_usage"]
+__all__ = ["add_usage", "later_usage", "overlay"]
+
+_S = TypeVar("_S", bound=Struct)
+
+
+def later_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
+    """Return the usage after another chunk of a request: of each field, the last value that is set.
+
+    Neither argument is changed. Nearly always, the new one has all that the old one has, and is
+    returned itself: looking at each field by name would cost more than decoding the chunk.
+    """
+    if old is None or (
+        (new.prompt_token_count is not None or old.prompt_token_count is None)
+        and (new.candidates_token_count is not None or old.candidates_token_count is None)
+        and (new.total_token_count is not None or old.total_token_count is None)
+        and (new.prompt_tokens_details or not old.prompt_tokens_details)
+        and (new.thoughts_token_count is not None or old.thoughts_token_count is None)
+        and (new.candidates_tokens_details or not old.candidates_tokens_details)
+        and (new.cached_content_token_count is not None or old.cached_content_token_count is None)
+        and (new.cache_tokens_details or not old.cache_tokens_details)
+        and (new.tool_use_prompt_token_count is not None or old.tool_use_prompt_token_count is None)
+        and (new.tool_use_prompt_tokens_details or not old.tool_use_prompt_tokens_details)
+        and (new.traffic_type is not None or old.traffic_type is None)
+        and (new.service_tier is not None or old.service_tier is None)
+        and (new.billable_prompt_usage is not None or old.billable_prompt_usage is None)
+    ):
+        return new
+    return overlay(old, new)
+
+
+def overlay(under: _S, over: _S) -> _S:
+    """Return ``under``, overridden by every field that is set in ``over``."""
+    fields = ((name, getattr(over, name)) for name in over.__struct_fields__)
+    return replace(under, **{name: value for name, value in fields if value not in (None, [])})
 
 
 def add_usage(total: UsageMetadata, usage: UsageMetadata | None) -> UsageMetadata:

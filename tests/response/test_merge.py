@@ -298,6 +298,27 @@ def test_chunks_are_not_kept() -> None:
     assert merger.chunks == 100
 
 
+def test_chunks_of_many_streams_cause_no_garbage_collection() -> None:
+    collections = 0
+
+    def count(phase: str, _: object) -> None:
+        nonlocal collections
+        collections += phase == "start"
+
+    mergers = [ResponseMerger() for _ in range(200)]
+    for merger in mergers:
+        merger.add(decode_chunk(TEXT))
+    gc.collect()
+    gc.callbacks.append(count)
+    try:
+        for _ in range(150):
+            for merger in mergers:
+                merger.add(decode_chunk(TEXT))
+    finally:
+        gc.callbacks.remove(count)
+    assert collections == 0
+
+
 def test_a_signature_in_a_part_of_its_own_belongs_to_the_text_before_it() -> None:
     """It stays in the part in which it came, also if that has no text or nothing else."""
     for signed in (text("", **SIGNED), dict(SIGNED), text("", thought=True, **SIGNED)):

@@ -1,14 +1,46 @@
-"""Sums of usage."""
+"""Usage within one request, and sums over several."""
 
 from __future__ import annotations
 
-from cometgem.response.usage import add_usage
+from typing import Any
+
+import pytest
+from msgspec.structs import fields, replace
+
+from cometgem.response.usage import add_usage, later_usage
 from cometgem.types import ModalityTokenCount, UsageMetadata
 from cometgem.types.response import BillableUsage
 
 
 def counts(**tokens: int) -> list[ModalityTokenCount]:
     return [ModalityTokenCount(modality=name, token_count=count) for name, count in tokens.items()]
+
+
+VALUES: dict[Any, Any] = {
+    int | None: 3,
+    str | None: "standard",
+    BillableUsage | None: BillableUsage(text_count=5),
+    list[ModalityTokenCount]: counts(TEXT=3),
+}
+EVERYTHING = UsageMetadata(**{one.name: VALUES[one.type] for one in fields(UsageMetadata)})
+
+
+@pytest.mark.parametrize("name", UsageMetadata.__struct_fields__)
+def test_a_field_stays_until_it_is_set_again(name: str) -> None:
+    only = UsageMetadata(**{name: getattr(EVERYTHING, name)})
+    without = replace(EVERYTHING, **{name: getattr(UsageMetadata(), name)})
+    assert later_usage(only, UsageMetadata()) == only
+    assert later_usage(EVERYTHING, without) == EVERYTHING
+    assert later_usage(without, EVERYTHING) is EVERYTHING
+    assert later_usage(None, only) is only
+
+
+def test_the_last_value_counts() -> None:
+    old = UsageMetadata(prompt_token_count=5, total_token_count=5)
+    new = UsageMetadata(prompt_token_count=0, candidates_token_count=2)
+    later = UsageMetadata(prompt_token_count=0, candidates_token_count=2, total_token_count=5)
+    assert later_usage(old, new) == later
+    assert (old.prompt_token_count, new.total_token_count) == (5, None)
 
 
 def test_counts_are_summed_by_modality_and_the_last_tier_is_kept() -> None:
