@@ -129,17 +129,23 @@ class GenerateContentStream:
         if self._waiting:
             raise _busy()
         try:
-            try:
-                chunk = next(self._chunks, None)
-            except CometGemError as error:
-                if not self._recovers(error):
-                    raise
-                chunk = None
+            chunk = self._buffered()
             if self._bounded and (chunk is not None or not self._ended):
                 self._attempts.check_total()
             if chunk is None:
                 self._waiting = True
-                chunk = await self._next()
+                if self._begun and not (self._ended or self._closed or self._pause is not None):
+                    # Not in a coroutine of its own, since each one costs every chunk.
+                    response = self._opened()
+                    response.start_waiting()
+                    try:
+                        data = await response.readany()
+                    except Exception:  # noqa: BLE001  _next() gets it again
+                        data = b""
+                    response.stop_waiting()
+                    chunk = self._decode(data)
+                if chunk is None:
+                    chunk = await self._next()
             self._merger.add(chunk)
             if self._merger.token is not None:
                 self._hops.note(chunk)
@@ -242,12 +248,7 @@ class GenerateContentStream:
         if self._waiting:
             raise _busy()
         try:
-            try:
-                chunk = next(self._chunks, None)
-            except CometGemError as error:
-                if not self._recovers(error):
-                    raise
-                return None
+            chunk = self._buffered()
             if chunk is None:
                 return None
             if self._bounded:
@@ -280,11 +281,31 @@ class GenerateContentStream:
             raise RuntimeError("the stream is not open yet: await stream.open() first")
         return self._response
 
+    def _buffered(self) -> GenerateContentResponse | None:
+        """Return the next chunk of the last read, if there is one."""
+        try:
+            return next(self._chunks, None)
+        except CometGemError as error:
+            if not self._recovers(error):
+                raise
+            return None
+
+    def _decode(self, data: bytes) -> GenerateContentResponse | None:
+        """Return the chunk of a read that is just one; all others are in ``_chunks`` then."""
+        if not data or self._closed:  # the end, a failure, or closed in this moment
+            return None
+        chunk = self._decoder.whole_chunk(data)
+        if chunk is None:
+            self._chunks = self._decoder.feed(data)
+        return chunk
+
     async def _next(self) -> GenerateContentResponse:
         """Return the next chunk, of this hop or the next one."""
         while True:
             self._check_usable()
             try:
+                for chunk in self._chunks:
+                    return chunk
                 if self._pause is not None:
                     await self._go_on_after_cut(self._pause)
                 elif self._ended:

@@ -12,7 +12,7 @@ from cometgem.http.redact import foreign_cause
 from cometgem.response.failure import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from cometgem.http.deadline import Deadline
 
@@ -44,6 +44,7 @@ class HTTPResponse:
         headers: The response headers, case-insensitive.
         start_waiting: Starts the wait for the next chunk; if it takes too long, ``read`` raises.
         stop_waiting: Stops the wait, as a chunk has arrived.
+        readany: aiohttp's, for those who call ``read`` after any error and any empty result.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, deadline: Deadline, owner: Owner) -> None:
@@ -51,6 +52,7 @@ class HTTPResponse:
         self.headers: Mapping[str, str] = response.headers
         self.start_waiting: Callable[[], None] = deadline.start
         self.stop_waiting: Callable[[], None] = deadline.stop
+        self.readany: Callable[[], Awaitable[bytes]] = response.content.readany
         self._response = response
         self._deadline = deadline
         self._deadline.on_expiry = response.close

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cometgem.errors import (
     APIStatusError,
+    CometGemError,
     EventTooLargeError,
     ResponseDecodeError,
     StreamTruncatedError,
@@ -62,6 +63,19 @@ class ChunkDecoder:
         self._foreign: bytes | None = None  # the first event without any
         self._stray = StrayDocuments()
         self._unknown_seen = 0
+
+    def whole_chunk(self, data: bytes) -> GenerateContentResponse | None:
+        """Return the chunk of a read that is exactly one event; else None: ``feed`` it.
+
+        The first event of a body, and whatever is not a plain response, is left to ``feed``.
+        """
+        if not self._seen_response or (body := self._sse.whole_event(data)) is None:
+            return None
+        try:
+            chunk = decode_chunk(body)
+        except CometGemError:
+            return None
+        return chunk if chunk.candidates and chunk.error is None else None
 
     def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
         """Take the next bytes of the body and yield the chunks that they complete.

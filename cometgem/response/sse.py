@@ -67,6 +67,7 @@ class SSEDecoder:
         self._id: str | None = None
         self._retry: int | None = None
         self._too_large = 0
+        self._between_events = False
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take the next bytes of the body and return the events that they complete.
@@ -82,8 +83,6 @@ class SSEDecoder:
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
-        if (body := self._single_event_data(data)) is not None:
-            return [ServerSentEvent(body, None, self._id)]
         events: list[ServerSentEvent] = []
         try:
             self._split(data, events)
@@ -91,7 +90,33 @@ class SSEDecoder:
             self._too_large = error.size
             if not events:
                 raise
+        self._between_events = not (
+            self._line
+            or self._data
+            or self._event
+            or self._retry is not None
+            or self._after_cr
+            or self._too_large
+            or self._head is not None
+        )
         return events
+
+    def whole_event(self, data: bytes) -> bytes | None:
+        """Return the data of a read that is exactly one event of one line; else None: ``feed`` it.
+
+        Most reads are, since most servers flush each event; ``feed`` takes three times as long.
+        """
+        if not (self._between_events and data.startswith(b"data: ")):
+            return None
+        end = data.find(b"\n")
+        gap = data[end:]
+        if gap == b"\n\r\n" and data[end - 1] == _CR:
+            end -= 1
+        elif gap != b"\n\n":
+            return None
+        if data.find(b"\r", 0, end) >= 0 or end - _LONGEST_PREFIX > self._max:
+            return None
+        return data[_LONGEST_PREFIX:end]
 
     def close(self) -> list[ServerSentEvent]:
         """End the body and return the unfinished event, if any.
@@ -101,24 +126,6 @@ class SSEDecoder:
         """
         held, self._head = self._head, None
         return self.feed((held or b"") + b"\n\n")
-
-    def _single_event_data(self, data: bytes) -> bytes | None:
-        """Return the data of a read that is exactly one event of one line, or None.
-
-        Most reads are, since most servers flush each event; the general path takes twice as long.
-        """
-        if not data.startswith(b"data: ") or self._line or self._data or self._event:
-            return None
-        end = data.find(b"\n")
-        gap = data[end:]
-        if gap == b"\n\r\n" and data[end - 1] == _CR:
-            end -= 1
-        elif gap != b"\n\n":
-            return None
-        size = end - _LONGEST_PREFIX
-        if data.find(b"\r", 0, end) >= 0 or size > self._max or self._retry is not None:
-            return None
-        return data[_LONGEST_PREFIX:end]
 
     def _split(self, data: bytes, events: list[ServerSentEvent]) -> None:
         if not data:
