@@ -34,6 +34,7 @@ from cometgem.http.connections import (
     environment_proxy,
     free_descriptors,
     new_only,
+    read_from_the_heap,
     reused,
 )
 from cometgem.http.deadline import Deadline
@@ -289,6 +290,7 @@ class Transport:
             self._slots = Slots(free_descriptors() if limit is None else limit)
         self.check_loop()
         if self._session is None:
+            read_from_the_heap()
             # No cookies: the API uses none, and they would link calls to each other.
             self._session = aiohttp.ClientSession(
                 connector=KeptConnections(),
