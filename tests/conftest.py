@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -36,3 +37,9 @@ async def client(fake_server: FakeServer) -> AsyncIterator[Client]:
 @pytest.fixture
 def tools() -> Tools:
     return Tools()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what exists by now out of each garbage collection: many tests force one."""
+    gc.collect()
+    gc.freeze()

@@ -108,7 +108,7 @@ async def test_a_second_cancellation_closes_the_stream_too(
     await stream.open()
     waiting = asyncio.ensure_future(anext(stream.heartbeat(10)))
     await asyncio.sleep(0)  # both the heartbeat and its read wait
-    read = next(task for task in asyncio.all_tasks() if task.get_coro().__name__ == "__anext__")
+    (read,) = asyncio.all_tasks() - {waiting, asyncio.current_task()}
 
     def cancel_twice(_: object) -> None:
         waiting.cancel()
