@@ -14,6 +14,7 @@ from cometgem.errors import (
     StreamTruncatedError,
 )
 from cometgem.hops import Continuation, Hops
+from cometgem.http.memory import large_block
 from cometgem.response.chunks import ChunkDecoder
 from cometgem.response.continuation import count_covered
 from cometgem.response.merge import ResponseMerger
@@ -155,7 +156,7 @@ class SingleCall:
         self._chunks, self._response = [], None
         self._hops.forget_inspected()
         self._response = response = await self._attempts.send()
-        decoder = ChunkDecoder(self._max_size, response.headers)
+        decoder = ChunkDecoder(self._max_size, response.headers, large_block)
         if not response.complete:  # most are; then a timer would only add 5 % to the cost
             response.start_waiting()
         chunks = self._chunks

@@ -23,6 +23,7 @@ from cometgem.errors import (
     StreamTruncatedError,
 )
 from cometgem.hops import Continuation, Hops
+from cometgem.http.memory import large_block
 from cometgem.response.chunks import ChunkDecoder, is_empty
 from cometgem.response.continuation import count_covered
 from cometgem.views import Heartbeat, ImageStream, TextStream
@@ -304,8 +305,8 @@ class GenerateContentStream:
         while True:
             self._check_usable()
             try:
-                for chunk in self._chunks:
-                    return chunk
+                for decoded in self._chunks:
+                    return decoded
                 if self._pause is not None:
                     await self._go_on_after_cut(self._pause)
                 elif self._ended:
@@ -356,7 +357,7 @@ class GenerateContentStream:
 
     async def _send(self) -> None:
         self._response = self._unread = response = await self._attempts.send()
-        self._decoder = ChunkDecoder(self._max_event_size, response.headers)
+        self._decoder = ChunkDecoder(self._max_event_size, response.headers, large_block)
         self._ended = False
         self._bounded = self._attempts.total_at < math.inf
 

@@ -27,7 +27,6 @@ __all__ = [
     "environment_proxy",
     "free_descriptors",
     "new_only",
-    "read_from_the_heap",
     "reused",
 ]
 
@@ -125,16 +124,6 @@ class _IdleProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
-
-
-def read_from_the_heap() -> None:
-    """Keep glibc from serving the buffer of each read by mmap, for the rest of the process.
-
-    asyncio asks for 256 KiB before each read, and gives most of it back. glibc maps blocks of 128
-    KiB and more, until a larger one has been freed; until then, a small read costs three system
-    calls and a page fault (python/cpython#85451). Other allocators are not affected.
-    """
-    bytes(1 << 20)
 
 
 def check_session(session: object) -> None:

@@ -34,10 +34,10 @@ from cometgem.http.connections import (
     environment_proxy,
     free_descriptors,
     new_only,
-    read_from_the_heap,
     reused,
 )
 from cometgem.http.deadline import Deadline
+from cometgem.http.memory import read_from_the_heap
 from cometgem.http.redact import Redactor, foreign_cause
 from cometgem.http.response import CLIENT_CLOSED, HTTPResponse
 from cometgem.request.address import Key

@@ -18,6 +18,7 @@ from cometgem.errors import (
     ResponseDecodeError,
     StreamTruncatedError,
 )
+from cometgem.response.buffer import Buffer
 from cometgem.response.codec import check_values, decode_chunk, excerpt, is_cut, parse_json
 from cometgem.response.failure import event_failure, find_error
 from cometgem.response.sse import MAX_EVENT_SIZE, ServerSentEvent, SSEDecoder
@@ -26,6 +27,8 @@ from cometgem.types.response import GenerateContentResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from cometgem.response.buffer import Allocate, Data
 
 __all__ = ["ChunkDecoder", "is_empty"]
 
@@ -42,21 +45,25 @@ class ChunkDecoder:
         max_event_size: The maximum size of one event, or of a body that is not an event
             stream, in bytes.
         headers: The response headers; errors take their request id from them.
+        allocate: Allocates the memory of a large event or body, see ``Buffer``.
 
     Attributes:
         single: Whether the body was a single JSON document, which needs no finish reason.
     """
 
     def __init__(
-        self, max_event_size: int = MAX_EVENT_SIZE, headers: Mapping[str, str] | None = None
+        self,
+        max_event_size: int = MAX_EVENT_SIZE,
+        headers: Mapping[str, str] | None = None,
+        allocate: Allocate | None = None,
     ) -> None:
         self.single: bool = False
-        self._sse = SSEDecoder(max_event_size)
+        self._sse = SSEDecoder(max_event_size, allocate)
+        self._allocate = allocate
         self._max = max_event_size
         self._headers = headers or {}
         self._sniffing = True  # until the first byte that is not blank
-        self._document: list[bytes] | None = None  # pieces of a body that is not an event stream
-        self._document_size = 0
+        self._document: Buffer | None = None  # a body that is not an event stream
         self._is_page = False
         self._seen_event = False
         self._seen_response = False  # an event with at least one key of a response
@@ -91,7 +98,7 @@ class ChunkDecoder:
         if self._sniffing:
             self._sniff(data)
         if self._document is not None:
-            self._hold(data)
+            self._hold(self._document, data)
             return
         events = self._sse.feed(data)
         self._seen_event = self._seen_event or bool(events)
@@ -110,7 +117,7 @@ class ChunkDecoder:
             APIStatusError, EventTooLargeError: As in ``feed``.
         """
         if self._document is not None:
-            yield from self._read_document(b"".join(self._document))
+            yield from self._read_document(self._document.take())
             return
         yield from self._end_events()
         yield from self._check_unknown()
@@ -121,13 +128,14 @@ class ChunkDecoder:
 
     def _decode(self, event: ServerSentEvent) -> GenerateContentResponse | None:
         """Return the chunk in an event, or None for a keep-alive."""
-        data = event.data
         if event.event == "error":
-            check_values(data)
+            check_values(event.data)
+            data = bytes(event.data)
             raise event_failure(find_error(parse_json(data)), data, self._headers)
         try:
-            chunk = decode_chunk(data)
+            chunk = decode_chunk(event.data)
         except ResponseDecodeError:
+            data = bytes(event.data)
             if _is_keepalive(data):
                 return None
             if (error := find_error(parse_json(data))) is not None:
@@ -138,6 +146,7 @@ class ChunkDecoder:
         ):
             self._seen_response = True
             return chunk
+        data = bytes(event.data)
         document = parse_json(data)
         if (error := find_error(document)) is not None:
             raise event_failure(error, data, self._headers)
@@ -152,7 +161,7 @@ class ChunkDecoder:
         try:
             return self._decode(event)
         except ResponseDecodeError as error:
-            if error.path or not is_cut(event.data):
+            if error.path or not is_cut(bytes(event.data)):
                 raise
             raise StreamTruncatedError("the stream ended in the middle of a chunk") from error
 
@@ -162,32 +171,31 @@ class ChunkDecoder:
             self._sniffing = False
             self._is_page = first == b"<"
             if first in b"{[<":
-                self._document = []
+                self._document = Buffer(self._max, self._allocate)
 
-    def _hold(self, data: bytes) -> None:
-        pieces = self._document = self._document or []
-        pieces.append(data)
-        self._document_size += len(data)
-        if self._is_page and self._document_size > _PAGE:
-            self._read_page(b"".join(pieces))
-        if self._document_size > self._max:
-            raise EventTooLargeError(self._document_size, self._max)
+    def _hold(self, document: Buffer, data: bytes) -> None:
+        size = document.size + len(data)
+        if self._is_page and size > _PAGE:
+            self._read_page(bytes(document.take()) + data)
+        if size > self._max:
+            raise EventTooLargeError(size, self._max)
+        document.add(data)
 
     def _read_page(self, body: bytes) -> None:
         page = excerpt(body.lstrip(_BLANK))
         raise ResponseDecodeError("the server sent an HTML page instead of chunks", excerpt=page)
 
-    def _read_document(self, body: bytes) -> Iterator[GenerateContentResponse]:
-        body = body.strip(_BLANK)
-        if body.startswith(b"<"):
-            self._read_page(body)
-        if body.startswith(b"{"):
+    def _read_document(self, body: Data) -> Iterator[GenerateContentResponse]:
+        body = _strip(body)
+        if body[:1] == b"<":
+            self._read_page(bytes(body))
+        if body[:1] == b"{":
             self.single = True
             chunk = self._decode_last(ServerSentEvent(body))
             self._check_foreign()
             yield from filter(None, [chunk])
         else:
-            yield from self._read_array(body)
+            yield from self._read_array(bytes(body))
             self._check_foreign()
 
     def _read_array(self, body: bytes) -> Iterator[GenerateContentResponse]:
@@ -261,6 +269,19 @@ def is_empty(chunk: GenerateContentResponse) -> bool:
         or chunk.response_id
         or chunk.model_version
     )
+
+
+def _strip(body: Data) -> Data:
+    """Return a body without the blanks around it; a view is not copied."""
+    if isinstance(body, bytes):
+        return body.strip(_BLANK)
+    start, end = 0, len(body)
+    while start < end and not (head := bytes(body[start : start + _PAGE]).lstrip(_BLANK)):
+        start += _PAGE
+    start = min(start + _PAGE, end) - len(head)
+    while start < end and not (tail := bytes(body[max(start, end - _PAGE) : end]).rstrip(_BLANK)):
+        end = max(start, end - _PAGE)
+    return body[start : max(start, end - _PAGE) + len(tail)]
 
 
 def _is_keepalive(data: bytes) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cometgem.errors import EventTooLargeError, ResponseDecodeError
 from cometgem.types.response import GenerateContentResponse
+
+if TYPE_CHECKING:
+    from cometgem.response.buffer import Data
 
 __all__ = [
     "EXCERPT",
@@ -34,6 +37,7 @@ MAX_VALUES = 100_000
 _BYTES_PER_VALUE = 32
 _NEVER_TOO_MANY = MAX_VALUES * len(b"{},")
 _WINDOW = 4096
+_SLICE = 1 << 18
 
 _decode = msgspec.json.Decoder(GenerateContentResponse).decode
 
@@ -46,7 +50,7 @@ _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def decode_chunk(data: bytes) -> GenerateContentResponse:
+def decode_chunk(data: Data) -> GenerateContentResponse:
     """Decode one ``GenerateContentResponse`` and keep its exact JSON as ``raw``.
 
     Raises:
@@ -58,12 +62,12 @@ def decode_chunk(data: bytes) -> GenerateContentResponse:
     try:
         chunk = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        chunk = _decode_leniently(data)
+        chunk = _decode_leniently(bytes(data))
     chunk.__dict__["raw"] = data
     return chunk
 
 
-def check_values(data: bytes) -> None:
+def check_values(data: Data) -> None:
     """Refuse JSON that would take many times its size in memory.
 
     It may have 100,000 objects and lists, and one more for every 32 bytes. One search for commas
@@ -73,13 +77,20 @@ def check_values(data: bytes) -> None:
         EventTooLargeError: It has more.
     """
     limit = MAX_VALUES + len(data) // _BYTES_PER_VALUE
+    # In slices, since a view cannot be searched, and a copy of a slice stays in the cache.
+    slices = (bytes(data[at : at + _SLICE]) for at in range(0, len(data), _SLICE))
+    values = sum(map(_count_values, slices))
+    if values > limit:
+        raise EventTooLargeError(values, limit, counted="objects and lists")
+
+
+def _count_values(data: bytes) -> int:
     values = at = 0
     while (at := data.find(b",", at)) >= 0:
         end = at + _WINDOW
         values += data.count(b"{", at, end) + data.count(b"[", at, end)
         at = end
-    if values > limit:
-        raise EventTooLargeError(values, limit, counted="objects and lists")
+    return values
 
 
 def is_within(value: object, depth: int) -> bool:

@@ -8,9 +8,15 @@ gateways, and even Google's recorded bodies, leave it out.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from cometgem.errors import EventTooLargeError
+from cometgem.response.buffer import Buffer, Data
+
+if TYPE_CHECKING:
+    from cometgem.response.buffer import Allocate
 
 __all__ = ["MAX_EVENT_SIZE", "SSEDecoder", "ServerSentEvent"]
 
@@ -30,13 +36,13 @@ class ServerSentEvent(Struct, gc=False):
     """One event of the stream.
 
     Attributes:
-        data: The data lines, joined by LF; not checked for valid UTF-8.
+        data: The data lines, joined by LF; not checked for valid UTF-8. A view if it is large.
         event: The event type, or None if the stream set none.
         id: The last event id that the stream set, or None.
         retry: The reconnection time in milliseconds, if this event set one.
     """
 
-    data: bytes
+    data: Data
     event: str | None = None
     id: str | None = None
     retry: int | None = None
@@ -47,21 +53,24 @@ class SSEDecoder:
 
     Args:
         max_event_size: The maximum size of the data of one event, in bytes.
+        allocate: Allocates the memory of a large line, see ``Buffer``.
 
     Attributes:
         unknown: Lines without a known field, up to 64 KiB. The standard ignores them, but a
             proxy's bare error report ends up here.
     """
 
-    def __init__(self, max_event_size: int = MAX_EVENT_SIZE) -> None:
+    def __init__(
+        self, max_event_size: int = MAX_EVENT_SIZE, allocate: Allocate | None = None
+    ) -> None:
         self.unknown: list[bytes] = []
         self._unknown_size = 0
         self._max = max_event_size
         self._head: bytes | None = b""  # the possible start of a BOM; None once past it
         self._after_cr = False
-        self._line: list[bytes] = []  # pieces of the unfinished line
-        self._line_size = 0
-        self._data: list[bytes] = []  # data lines of the unfinished event
+        self._line = Buffer(max_event_size + _LONGEST_PREFIX, allocate)  # unfinished
+        self._in_comment = False
+        self._data: list[Data] = []  # data lines of the unfinished event
         self._data_size = 0
         self._event: str | None = None
         self._id: str | None = None
@@ -91,7 +100,8 @@ class SSEDecoder:
             if not events:
                 raise
         self._between_events = not (
-            self._line
+            self._line.size
+            or self._in_comment
             or self._data
             or self._event
             or self._retry is not None
@@ -130,7 +140,8 @@ class SSEDecoder:
     def _split(self, data: bytes, events: list[ServerSentEvent]) -> None:
         if not data:
             return
-        if self._line and data.find(b"\n") < 0 and data.find(b"\r") < 0:
+        goes_on = self._in_comment or self._line.size > 0
+        if goes_on and data.find(b"\n") < 0 and data.find(b"\r") < 0:
             self._hold(data)  # the middle of an image: splitlines() would copy it
             return
         # On bytes, splitlines() splits at CR, LF and CRLF only, as the standard requires.
@@ -138,7 +149,7 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         if lines:
-            if self._line:
+            if goes_on:
                 self._end_line(lines)
             self._take(lines, events)
         if rest:
@@ -146,17 +157,21 @@ class SSEDecoder:
 
     def _end_line(self, lines: list[bytes]) -> None:
         """Complete the unfinished line, whose end is the first of the lines."""
-        pieces = [*self._line, lines[0]]
-        self._line.clear()
-        self._line_size = 0
-        if pieces[0].startswith(b"data: "):  # removed before joining, to copy an image only once
-            pieces[0] = pieces[0][_LONGEST_PREFIX:]
+        if self._in_comment:
+            self._in_comment = False
             del lines[0]
-            self._add(b"".join(pieces))
+            return
+        self._hold(lines[0])
+        line = self._line.take()
+        if isinstance(line, bytes):
+            lines[0] = line
+        elif bytes(line[:_LONGEST_PREFIX]) == b"data: ":
+            del lines[0]
+            self._add(line[_LONGEST_PREFIX:])  # not a copy
         else:
-            lines[0] = b"".join(pieces)
+            lines[0] = bytes(line)
 
-    def _add(self, value: bytes) -> None:
+    def _add(self, value: Data) -> None:
         self._data_size += len(value) + 1
         if self._data_size > self._max + 1:
             raise EventTooLargeError(self._data_size - 1, self._max)
@@ -205,15 +220,16 @@ class SSEDecoder:
                     self.unknown.append(line)
 
     def _hold(self, piece: bytes) -> None:
-        """Keep the start of an unfinished line; of a comment, only the colon."""
-        if self._line and self._line[0][:1] == b":":
+        """Keep the start of an unfinished line; of a comment, only that it is one."""
+        size = self._line.size + len(piece)
+        if self._in_comment:
             return
-        self._line.append(piece)
-        self._line_size += len(piece)
-        if piece is self._line[0] and piece[:1] == b":":
-            self._line[0] = b":"
-        elif self._line_size - _LONGEST_PREFIX > self._max:
-            raise EventTooLargeError(self._line_size, self._max)
+        if not self._line.size and piece.startswith(b":"):
+            self._in_comment = True
+        elif size - _LONGEST_PREFIX > self._max:
+            raise EventTooLargeError(size, self._max)
+        else:
+            self._line.add(piece)
 
     def _skip_bom(self, data: bytes) -> bytes:
         head = (self._head or b"") + data

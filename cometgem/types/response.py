@@ -167,7 +167,9 @@ class GenerateContentResponse(Wire, kw_only=True, dict=True, gc=True):
 
         Empty if the response was merged, copied, unpickled or built by hand. Never sent.
         """
-        raw: bytes = self.__dict__.get("raw", b"")
+        raw: bytes | memoryview = self.__dict__.get("raw", b"")
+        if not isinstance(raw, bytes):  # that of a picture is copied only for those who ask
+            raw = self.__dict__["raw"] = bytes(raw)
         return raw
 
     @property

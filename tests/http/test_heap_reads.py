@@ -13,7 +13,7 @@ import pytest
 
 from cometgem import Client
 from cometgem.http import transport
-from cometgem.http.connections import read_from_the_heap
+from cometgem.http.memory import read_from_the_heap
 
 if TYPE_CHECKING:
     from pathlib import Path
