@@ -27,6 +27,7 @@ TIME = 330  # seconds for a process; the worker itself gives up earlier
 
 IMPORTS = {
     "aiohttp-drain": "import aiohttp",
+    "aiohttp-drain-heap": "import aiohttp",
     "aiohttp-msgspec": "import aiohttp, msgspec, anyio",
     "cometgem": "import cometgem",
     "aiohttp-lines": "import aiohttp, json",

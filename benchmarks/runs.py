@@ -33,6 +33,10 @@ WARM_UP = 50  # chunks or calls
 MAX_GROWTH = 10.5  # times the calls for 10 times the chunks
 
 
+def _collections() -> int:
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+
 class Meter:
     """Measures the time of this process and of the server, from ``start`` to ``stop``."""
 
@@ -47,6 +51,7 @@ class Meter:
 
     def start(self) -> None:
         """Start measuring."""
+        self._collected = _collections()
         self.wall = -time.perf_counter()
         self.cpu = -time.process_time()
 
@@ -54,6 +59,7 @@ class Meter:
         """Stop measuring."""
         self.cpu += time.process_time()
         self.wall += time.perf_counter()
+        self._collected = _collections() - self._collected
 
     async def per(self, chunks: int) -> Measured:
         """Return the figures for a number of chunks."""
@@ -64,6 +70,7 @@ class Meter:
             "wall": self.wall / chunks * 1e6,
             "rate": chunks / self.wall,
             "peak": peak_memory() / MB,
+            "collections": self._collected,
             "busy": self.cpu / self.wall * 100,
             "server": server / chunks * 1e6,
             "server_busy": server / self.wall * 100,
