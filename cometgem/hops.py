@@ -182,7 +182,7 @@ class Hops:
         Call this when the body has ended, and the current hop has a finish reason.
 
         Raises:
-            StreamTruncatedError: The answer should go on, but there is no token for that.
+            StreamTruncatedError: The answer should go on, but has no token.
         """
         if self._merger.finish_reason != CONTINUATION or not self.may_go_on:
             return None

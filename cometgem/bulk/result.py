@@ -27,7 +27,7 @@ class MapResult(Generic[R, T]):
         key: The key of the row.
         index: Its place among the rows, counted from 0.
         row: The row itself.
-        error: Why there is no response, or None. What had arrived is in ``error.partial``.
+        error: The error that came instead of a response; ``error.partial`` is what arrived.
         attempts: How many requests were sent for it, without refused ones.
         seconds: From when the row was read to its result, waiting for the rate included.
         reused: Whether it was read from the results of an earlier run.

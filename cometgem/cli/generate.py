@@ -167,8 +167,7 @@ def _show(terminal: Terminal, chunk: GenerateContentResponse, args: argparse.Nam
     if args.raw:
         terminal.json_line(chunk.raw or encode(chunk))
         return
-    # Sources come last in a stream, when the text has been shown; in JSON there is no place for
-    # markers.
+    # Sources come last in a stream, when the text has been shown; JSON has no place for markers.
     if args.sources and args.no_stream and not args.json:
         terminal.thought(chunk.thoughts)
         terminal.answer(chunk.text_with_citations("brackets"))

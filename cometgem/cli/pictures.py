@@ -59,7 +59,7 @@ class PictureFiles:
             raise UsageError(f"cannot write {name!r} (it is a folder; give the name of a file)")
         if not self._path.parent.is_dir():
             raise UsageError(
-                f"cannot write {name!r} (there is no folder {str(self._path.parent)!r})"
+                f"cannot write {name!r} (the folder {str(self._path.parent)!r} does not exist)"
             )
 
     def save(self, terminal: Terminal, chunk: GenerateContentResponse) -> None:

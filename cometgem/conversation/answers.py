@@ -135,7 +135,7 @@ def _approved(
     tool = None if runner is None else runner.function(call.name)
     if tool is None:
         raise ConfigurationError(
-            f"answers[{key!r}] approves a call of {call.name!r}, for which there is no function;"
+            f"answers[{key!r}] approves a call of {call.name!r}, which has no function;"
             " answer it with a result, or pass the function in tools"
         )
     if value.args is not None:

@@ -50,8 +50,8 @@ def named_parameters(function: Callable[..., object], name: str) -> Signature:
     """Return the signature of a function whose arguments are passed by name.
 
     Raises:
-        ConfigurationError: There is no signature, a parameter cannot be passed by name, has no
-            annotation, or has one that cannot be evaluated.
+        ConfigurationError: It has no signature, or a parameter that cannot be passed by name, has
+            no annotation, or has one that cannot be evaluated.
     """
     bound = bound_names(function)
     signature = _signature(function, name)

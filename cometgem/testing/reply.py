@@ -199,7 +199,7 @@ class Reply:
                 each.
 
         Raises:
-            ValueError: There is no hop, or no chunk or hop with that number.
+            ValueError: The reply has no hops, or no chunk or hop with that number.
         """
         steps = hop_steps(hops)
         return cls(steps=steps, long=Hops.of(steps, checkpoints, cuts, stalls, resets))

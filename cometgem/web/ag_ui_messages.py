@@ -104,7 +104,7 @@ def answers_from_ag_ui(run: object, *, secret: Secret) -> dict[int, Approve | Re
             check_approval(key, interrupt, call.page_id, call.name, call.args)
         answers[len(answers)] = Approve() if verdict.approved else Refuse(verdict.reason or REFUSED)
     if len(answers) != posted.resumes:
-        raise BadMessagesError("resume answers an interrupt of which there is no call")
+        raise BadMessagesError("resume answers an interrupt that belongs to no call")
     return answers
 
 
@@ -158,7 +158,7 @@ class _Reader:
             self._said.append(Part(text=text))
         for call in asked_calls(message):
             if self._tools is not None and call.name not in self._tools:
-                raise BadMessagesError(f"{where}: there is no tool {shown(call.name)}")
+                raise BadMessagesError(f"{where}: the tool {shown(call.name)} is unknown")
             asked = FunctionCall(name=call.name, args=call.args, id=call.id)
             self._said.append(Part(function_call=asked, thought_signature=call.signature))
             self._calls.append(call)

@@ -34,6 +34,6 @@ class TextEncoder(Encoder):
         """Return nothing: every byte would be text."""
         return b""
 
-    def fail(self, message: str) -> bytes:  # noqa: ARG002  there is no place for it
+    def fail(self, message: str) -> bytes:  # noqa: ARG002  the format has no place for it
         """Return nothing: text cannot say that it is incomplete."""
         return b""

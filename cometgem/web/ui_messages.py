@@ -195,7 +195,7 @@ class _Reader:
 
     def _check_tool(self, call: PostedCall, where: str) -> None:
         if self._tools is not None and call.name not in self._tools:
-            raise BadMessagesError(f"{where}: there is no tool {shown(call.name)}")
+            raise BadMessagesError(f"{where}: the tool {shown(call.name)} is unknown")
 
     def _add_file(
         self,

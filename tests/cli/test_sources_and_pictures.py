@@ -118,7 +118,7 @@ def test_a_picture_that_cannot_be_written(server: FakeServer, run: Run, tmp_path
     ("argv", "sentence"),
     [
         (["--image-out", "."], "cannot write '.' (it is a folder; give the name of a file)"),
-        (["--image-out", "no/such"], "cannot write 'no/such' (there is no folder 'no')"),
+        (["--image-out", "no/such"], "cannot write 'no/such' (the folder 'no' does not exist)"),
         (["--image-out", "a\0"], r"'a\x00' is not a valid path"),
         (["--image-out", "a", "--image-out", "b"], "--image-out is given twice"),
         (["--aspect", "16:9"], "--aspect needs --image-out"),

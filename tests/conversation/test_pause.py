@@ -327,7 +327,7 @@ async def test_only_a_function_can_be_approved(
     client: Client, fake_server: FakeServer, bank: Bank
 ) -> None:
     chat = await paused(client, fake_server, bank, call("ask", {}))
-    with pytest.raises(ConfigurationError, match="approves a call of 'ask', for which there is no"):
+    with pytest.raises(ConfigurationError, match="approves a call of 'ask', which has no function"):
         await chat.resume({0: Approve()})
 
 

@@ -125,7 +125,7 @@ def test_what_is_refused(case: str) -> None:
 
 
 def test_what_is_not_allowed() -> None:
-    with pytest.raises(BadMessagesError, match="there is no tool 'f'"):
+    with pytest.raises(BadMessagesError, match="the tool 'f' is unknown"):
         read(HI, asking("7"), tools=["g"])
     with pytest.raises(BadMessagesError, match="files inside the messages are not allowed"):
         read(user({"type": "image", "source": PIXEL}), allow_files=())
@@ -166,7 +166,7 @@ def test_a_run_without_answers() -> None:
         ([said("8")], "the call of tool 'f' is not answered yet"),
         (
             [said(approval_id(SECRET, "7", "f", {"a": 1})), said("8")],
-            "an interrupt of which there is no call",
+            "an interrupt that belongs to no call",
         ),
     ],
 )

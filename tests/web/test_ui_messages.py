@@ -179,7 +179,7 @@ def test_what_is_refused(case: str) -> None:
 def test_only_known_tools() -> None:
     message = assistant(tool("output-available", output=1))
     assert read(HI, message, tools=["f"])
-    with pytest.raises(BadMessagesError, match=r"messages\[1\]: there is no tool 'f'"):
+    with pytest.raises(BadMessagesError, match=r"messages\[1\]: the tool 'f' is unknown"):
         read(HI, message, tools=["g"])
 
 
