@@ -155,15 +155,6 @@ class AiohttpDrain(Adapter):
         return b""
 
 
-class AiohttpDrainHeap(AiohttpDrain):
-    """The same, in a process whose reads take no block from mmap, as cometgem's do not."""
-
-    async def open(self) -> None:
-        """Make the session."""
-        bytes(1 << 20)
-        await super().open()
-
-
 class AiohttpMsgspec(AiohttpDrain):
     """What a good engineer would write by hand: see ``by_hand``."""
 
@@ -339,7 +330,6 @@ class OpenAI(Adapter):
 
 CLIENTS: dict[str, type[Adapter]] = {
     "aiohttp-drain": AiohttpDrain,
-    "aiohttp-drain-heap": AiohttpDrainHeap,
     "aiohttp-msgspec": AiohttpMsgspec,
     "cometgem": CometGem,
     "aiohttp-lines": AiohttpLines,

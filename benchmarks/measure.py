@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import statistics
@@ -27,7 +28,6 @@ TIME = 330  # seconds for a process; the worker itself gives up earlier
 
 IMPORTS = {
     "aiohttp-drain": "import aiohttp",
-    "aiohttp-drain-heap": "import aiohttp",
     "aiohttp-msgspec": "import aiohttp, msgspec, anyio",
     "cometgem": "import cometgem",
     "aiohttp-lines": "import aiohttp, json",
@@ -90,7 +90,7 @@ class Result:
 
     def figure(self, client: str, key: str) -> Figure:
         """Return one number of one client."""
-        return Figure.of([measured[key] for measured in self.rounds[client]])
+        return Figure.of([measured.get(key, math.nan) for measured in self.rounds[client]])
 
     def against(self, client: str, other: str, how: str = "ratio", key: str = "") -> Figure | None:
         """Compare two clients round by round; None unless both were measured."""
@@ -188,7 +188,28 @@ class Bench:
                     result.add(client, self.import_times(client, scenario.repeat))
                 else:
                     result.add(client, next(self.work(client, [scenario.name])))
+        if scenario.kind in ("burst", "paced"):
+            for client in result.clients:
+                step(f"{scenario.name}: {client}, counted")
+                counted = self.count(client, scenario.name)
+                for measured in result.rounds[client]:
+                    measured.update(counted)
         return result
+
+    def count(self, client: str, scenario: str) -> dict[str, float]:
+        """Return the chunks and the calls of ``mremap`` per read, from a run that is not timed."""
+        calls = Path(self._folder, "strace")
+        strace = shutil.which("strace")
+        traced = [strace, "-f", "-c", "-e", "trace=mremap", "-o", str(calls)] if strace else []
+        outcome = next(self.work(client, [scenario], counted=traced))
+        reads = outcome.get("reads", 0)
+        if not reads or "measured" not in outcome:
+            return {}
+        counted = {"per_read": outcome["measured"]["per_read"]}
+        if calls.exists():
+            words = [line.split() for line in calls.read_text().splitlines()]
+            counted["mremap"] = sum(int(w[3]) for w in words if w[-1:] == ["mremap"]) / reads
+        return counted
 
     def try_out(
         self, scenarios: list[Scenario], clients: list[str], step: Callable[[str], object]
@@ -204,10 +225,20 @@ class Bench:
                 result.add(client, self.import_times(client, 1) if imports else next(outcomes))
         return results
 
-    def work(self, client: str, scenarios: list[str]) -> Iterator[dict[str, Any]]:
-        """Run scenarios in one process and yield the outcome of each."""
+    def work(
+        self, client: str, scenarios: list[str], counted: list[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Run scenarios in one process and yield the outcome of each.
+
+        Args:
+            client: The client.
+            scenarios: Their names.
+            counted: Count reads, in a process that is started with this command.
+        """
         flags = ["--uvloop"] * self._uvloop + ["--small"] * self._small
-        output = self._run(["worker.py", client, self.base_url, *flags, *scenarios])
+        flags += ["--count"] * (counted is not None)
+        arguments = ["worker.py", client, self.base_url, *flags, *scenarios]
+        output = self._run(arguments, counted or [])
         lines = output.splitlines()
         for at in range(len(scenarios)):
             yield json.loads(lines[at]) if at < len(lines) else {"error": "the process ended"}
@@ -218,18 +249,20 @@ class Bench:
         outcomes = [json.loads(self._run(["-c", code])) for _ in range(repeat + 1)]
         return min(outcomes[1:], key=lambda outcome: outcome["measured"]["wall"])
 
-    def _run(self, arguments: list[str]) -> str:
-        self._running = self._spawn(arguments, self._cpus[1])
+    def _run(self, arguments: list[str], command: list[str] | None = None) -> str:
+        self._running = self._spawn(arguments, self._cpus[1], command)
         with contextlib.suppress(subprocess.TimeoutExpired):
             output, _ = self._running.communicate(timeout=TIME)
             return output
         self._running.kill()
         return self._running.communicate()[0]
 
-    def _spawn(self, arguments: list[str], cpu: int | None) -> subprocess.Popen[str]:
+    def _spawn(
+        self, arguments: list[str], cpu: int | None, command: list[str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start Python in a session that Ctrl-C does not reach; the caller ends it."""
         process = subprocess.Popen(  # noqa: S603  our own scripts
-            [sys.executable, *arguments],
+            [*(command or []), sys.executable, *arguments],
             cwd=HERE,
             env=self._environment,
             stdin=subprocess.PIPE,

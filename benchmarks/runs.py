@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from capacity import LATE, TRIES, largest, lateness
+from counting import Reads
 from machine import memory, peak_memory
 from reading import Reader, WrongError
 
@@ -52,6 +53,7 @@ class Meter:
     def start(self) -> None:
         """Start measuring."""
         self._collected = _collections()
+        self._reads = Reads.count
         self.wall = -time.perf_counter()
         self.cpu = -time.process_time()
 
@@ -60,12 +62,14 @@ class Meter:
         self.cpu += time.process_time()
         self.wall += time.perf_counter()
         self._collected = _collections() - self._collected
+        self._reads = Reads.count - self._reads
 
     async def per(self, chunks: int) -> Measured:
         """Return the figures for a number of chunks."""
         after = await self._ask()
         server = after["cpu"] - self._server["cpu"]
-        return {
+        counted = {"per_read": chunks / self._reads} if self._reads else {}
+        return counted | {
             "cpu": self.cpu / chunks * 1e6,
             "wall": self.wall / chunks * 1e6,
             "rate": chunks / self.wall,

@@ -43,7 +43,7 @@ def run(*arguments: str, folder: Path = BENCHMARKS) -> subprocess.CompletedProce
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,  # reached only by a failure
         check=False,
     )
 
@@ -116,6 +116,18 @@ def test_a_client_with_wrong_results_is_rejected() -> None:
         "error": "WrongError: the merged text is not that of the chunks",
         "wrong": True,
     }
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_reads_are_counted(client: str) -> None:
+    with wire_server() as (server, url):
+        done = run("worker.py", client, url, "--small", "--count", "paced-200", "single")
+        server.communicate()
+    paced, single = map(json.loads, done.stdout.splitlines())
+    chunks = 4 * 12
+    # Each chunk is written separately; a busy client finds several in one read.
+    assert 0.5 < paced["measured"]["per_read"] <= chunks
+    assert 4 <= paced["reads"] < single["reads"]
 
 
 def test_structured_answers_are_measured(tmp_path: Path) -> None:
