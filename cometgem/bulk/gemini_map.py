@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from cometgem.bulk.batch import add_columns, names_of, rows_of
 from cometgem.bulk.limiter import MemoryLimiter
 from cometgem.bulk.limits import Limits
+from cometgem.bulk.pickled_type import check_pickled_type, make_picklable
 from cometgem.bulk.process import PROCESS
-from cometgem.errors import CometGemError, ConfigurationError
+from cometgem.errors import CometGemError, ConfigurationError, printable
 from cometgem.options import GenerateOptions, check_call
 from cometgem.request.arguments import shown
 from cometgem.request.build import check_request
@@ -80,7 +81,8 @@ class GeminiMap:
         prompt: The name of the column with the prompt, or a function that gets a row as a dict and
             returns contents or a complete request, as for ``Client.map``. If it raises, that is
             the error of the row.
-        response_type: As for ``Client.generate_content``.
+        response_type: As for ``Client.generate_content``. A struct or a dataclass must be in a
+            module that the workers can import.
         schema_dialect: As for ``Client.generate_content``.
         reasks: As for ``Client.generate_content``.
         limits: The limits of each process, or a limiter that can be pickled: with a
@@ -135,6 +137,10 @@ class GeminiMap:
 
     def __repr__(self) -> str:
         return f"GeminiMap({self._model!r}, prompt={shown(self._prompt)}, limits={self._limits!r})"
+
+    def __getstate__(self) -> dict[str, object]:
+        make_picklable(self._typed.get("response_type"))
+        return self.__dict__
 
     async def __call__(self, batch: B) -> B:
         """Answer a batch in an event loop, as Ray Data does with the class in an actor pool.
@@ -192,6 +198,7 @@ class GeminiMap:
 
     def _submit(self, batch: object) -> Future[dict[int, Outcome]]:
         self._check_columns(batch)
+        check_pickled_type(self._typed.get("response_type"))
         prompts: dict[int, Any] = {}
         outcomes: dict[int, Outcome] = {}
         name = self._prompt
@@ -200,7 +207,7 @@ class GeminiMap:
                 prompts[index] = row[name] if isinstance(name, str) else name(row)
             except Exception as error:  # noqa: BLE001  of the caller's own code: the row's error
                 sentence = f"prompt=... raised {type(error).__name__}: {error}"
-                outcomes[index] = _failed(error, sentence)
+                outcomes[index] = _failed(error, printable(sentence))
         return PROCESS.submit(self._ask(prompts, outcomes))
 
     async def _ask(
@@ -230,7 +237,7 @@ class GeminiMap:
             outcome = _failed(result.error, str(result.error))
         else:
             text = "" if result.response is None else result.response.text
-            outcome = Outcome(answer=_storable(unwrap(text) if self._typed else text))
+            outcome = Outcome(answer=unwrap(text) if self._typed else text)
         return outcome._replace(
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -259,6 +266,7 @@ def _check(
         raise ConfigurationError(
             "continuation=Checkpoint(...) is for one answer: use 'auto' or 'off'"
         )
+    check_pickled_type(response_type)
     type_of_call(response_type, schema_dialect, reasks, options)
     warn_caller(check_request(model, options))
 
@@ -287,9 +295,4 @@ def _pickled(model: str, limits: Limits | Limiter) -> bytes:
 
 
 def _failed(error: Exception, sentence: str) -> Outcome:
-    return Outcome(error=_storable(sentence), error_type=type(error).__name__)
-
-
-def _storable(text: str) -> str:
-    """Return a text that Arrow takes: half of a surrogate pair has no form in UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return Outcome(error=sentence, error_type=type(error).__name__)
