@@ -26,7 +26,7 @@ def main(redis: str, count: int) -> None:
 
     from cometgem.bulk import GeminiMap, Limits, RedisLimiter  # noqa: PLC0415
 
-    limiter = RedisLimiter(redis, "dask", Limits(rpm=6000))
+    limiter = RedisLimiter(redis, "dask", Limits(rpm=3000))
     gemini = GeminiMap("gemini-3.8-flash", prompt=prompt, limits=limiter)
     rows = dd.from_pandas(pd.DataFrame({"id": range(count)}), npartitions=8)
     with (
