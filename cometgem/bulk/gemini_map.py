@@ -67,8 +67,8 @@ class GeminiMap:
 
     It can be pickled, for the workers of a distributed engine. The key is not in the pickle: each
     worker has it in its environment, as ``COMETAPI_KEY``, and ``COMETAPI_BASE_URL`` likewise. All
-    calls in a process share one client, which is made when it is first needed. A batch is a pandas
-    DataFrame, a pyarrow Table or a dict of arrays; so is the result. See ``docs/bulk.md``.
+    batches of a process share one client, which is made when it is first needed. A batch is a
+    pandas DataFrame, a pyarrow Table or a dict of arrays; so is the result. See ``docs/bulk.md``.
 
     The columns are ``answer`` (a text, or JSON if there is a ``response_type``), ``error`` (a
     sentence), ``error_type`` (the name of its class), ``input_tokens``, ``output_tokens``,

@@ -1,4 +1,4 @@
-"""What the bulk calls of one process share: a thread with an event loop, a client, and limiters.
+"""What the batches of one process share: a thread with an event loop, a client, and limiters.
 
 Engines such as Dask unpickle a function for each of its calls, in any thread. What should live
 longer than a call is here: connections, and what has been found out about the rate.
@@ -38,7 +38,7 @@ class Process:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._client: Client | None = None
+        self._clients: dict[int, Client] = {}
         self._limiters: dict[bytes, Limiter] = {}
         self._of_parents: list[object] = []
 
@@ -47,14 +47,16 @@ class Process:
         return asyncio.run_coroutine_threadsafe(work, self._started())
 
     def client(self) -> Client:
-        """Return the client, which has its key from the environment; for use in the event loop.
+        """Return the client that the environment describes; for use in the event loop.
 
         Raises:
             ConfigurationError: There is no key.
         """
-        if self._client is None:
-            self._client = Client()
-        return self._client
+        # Another one if a key has been corrected, as in a notebook. Only a hash of it is kept here.
+        settings = hash(tuple(map(os.environ.get, ("COMETAPI_KEY", "COMETAPI_BASE_URL"))))
+        if settings not in self._clients:
+            self._clients[settings] = Client()
+        return self._clients[settings]
 
     def limiter(self, name: bytes, given: Limits | Limiter) -> Limiter:
         """Return the limiter of a name; for use in the event loop.
@@ -84,10 +86,10 @@ class Process:
     def forget(self) -> None:
         """Begin anew in a forked child, which has no thread of its parent."""
         # Kept, since closing them would act on the parent's connections.
-        self._of_parents += [self._loop, self._client, self._limiters]
+        self._of_parents += [self._loop, self._clients, self._limiters]
         self._lock = threading.Lock()
-        self._loop = self._thread = self._client = None
-        self._limiters = {}
+        self._loop = self._thread = None
+        self._clients, self._limiters = {}, {}
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -102,8 +104,8 @@ class Process:
             return self._loop
 
     async def _aclose(self) -> None:
-        client, self._client = self._client, None
-        limiters, self._limiters = self._limiters, {}
+        clients, limiters = self._clients, self._limiters
+        self._clients, self._limiters = {}, {}
         current = asyncio.current_task()
         running = [task for task in asyncio.all_tasks() if task is not current]
         for task in running:
@@ -111,7 +113,7 @@ class Process:
         await asyncio.gather(*running, return_exceptions=True)
         for limiter in limiters.values():
             await limiter.aclose()
-        if client is not None:
+        for client in clients.values():
             await client.aclose()
 
 

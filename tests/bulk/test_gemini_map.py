@@ -332,9 +332,13 @@ def test_a_process_without_a_key_says_so(
     monkeypatch.delenv("COMETAPI_KEY")
     with pytest.raises(ConfigurationError, match="no API key"):
         gemini().run({"text": ["a"]})
-    monkeypatch.setenv("COMETAPI_KEY", "sk-later")
-    assert gemini().run({"text": ["a"]})["answer"] == ["re: a"]
-    assert len(server.requests) == 1
+    for key in ("sk-wrong", "sk-right"):  # as in a notebook
+        server.respond = (lambda _: Reply.error(401)) if key == "sk-wrong" else echo
+        monkeypatch.setenv("COMETAPI_KEY", key)
+        out = gemini().run({"text": ["a"]})
+        assert out["error_type"] == [None if key == "sk-right" else "AuthenticationError"]
+    assert len(server.requests) == 2
+    assert server.connections == 2
 
 
 # Pickles and processes
