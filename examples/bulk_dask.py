@@ -37,7 +37,7 @@ def main(messages: str, results: str, redis: str | None) -> None:
         reasks=1,
         limits=RedisLimiter(redis, "gemini-3.8-flash") if redis else Limits(),
     )
-    with Cluster(n_workers=2, threads_per_worker=1, dashboard_address=None):
+    with Cluster(n_workers=2, threads_per_worker=4, dashboard_address=None):
         frame = dd.read_parquet(messages)
         frame = frame.repartition(npartitions=-(-len(frame) // ROWS))
         answered = frame.map_partitions(gemini.run, meta=gemini.meta(frame))

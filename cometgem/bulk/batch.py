@@ -72,8 +72,8 @@ def add_columns(batch: Any, columns: Mapping[str, Kind], rows: Sequence[Sequence
 
 
 def _is(package: str, name: str, value: object) -> bool:
-    module = sys.modules.get(package)
-    return module is not None and isinstance(value, getattr(module, name))
+    # A module that another thread is importing may not have the name yet.
+    return isinstance(value, getattr(sys.modules.get(package), name, ()))
 
 
 def _values(column: Any) -> list[Any]:
