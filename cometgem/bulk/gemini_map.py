@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from cometgem.bulk.batch import add_columns, names_of, rows_of
@@ -133,6 +134,7 @@ class GeminiMap:
         self._limits = _checked(Limits() if limits is None else limits)
         # Limits that are equal are one limit, in whatever call: the rate of a model is found once.
         self._limit_name = _pickled(model, self._limits)
+        self._token = uuid.uuid4().hex
         self._columns = {prefix + name: kind for name, kind in _COLUMNS.items()}
 
     def __repr__(self) -> str:
@@ -141,6 +143,10 @@ class GeminiMap:
     def __getstate__(self) -> dict[str, object]:
         make_picklable(self._typed.get("response_type"))
         return self.__dict__
+
+    def __dask_tokenize__(self) -> str:
+        # Otherwise Dask compares pickles, which differ each time for some classes of a script.
+        return self._token
 
     async def __call__(self, batch: B) -> B:
         """Answer a batch in an event loop, as Ray Data does with the class in an actor pool.

@@ -421,6 +421,15 @@ def test_classes_of_a_module_are_as_they_were() -> None:
         check_pickled_type(kind)
 
 
+def test_dask_recognizes_copies() -> None:
+    tokenize = pytest.importorskip("dask.tokenize", reason="dask is not installed").tokenize
+    one = gemini(response_type=Listed)
+    copy = pickle.loads(pickle.dumps(one))  # noqa: S301  made here
+    token = tokenize(one.run, ensure_deterministic=True)
+    assert token == tokenize(copy.run, ensure_deterministic=True)
+    assert token != tokenize(gemini(response_type=Listed).run)
+
+
 def test_copies_share_a_client_and_a_limiter(server: FakeServer) -> None:
     data = pickle.dumps(gemini(limits=Limits(rpm=600)))
     began = time.monotonic()
