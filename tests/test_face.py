@@ -30,6 +30,8 @@ HANDED_OUT = ["cometgem.stream.TextStream"]
 
 # Where Any is exact: JSON and types that are the caller's own.
 OWN_JSON = {
+    "cometgem.bulk.gemini_map.GeminiMap.__init__": {"prompt"},  # a row may hold anything
+    "cometgem.bulk.gemini_map.GeminiMap.meta": {"frame", "return"},
     "cometgem.client.Client.chat": {"return"},  # the overloads are exact
     "cometgem.client.Client.generate_content": {"response_type"},  # the overloads are exact
     "cometgem.client.Client.load_chat": {"return"},

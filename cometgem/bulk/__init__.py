@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cometgem.bulk.budget import Budget
+    from cometgem.bulk.gemini_map import GeminiMap
     from cometgem.bulk.limiter import Lease, Limiter, MemoryLimiter
     from cometgem.bulk.limits import Limits
     from cometgem.bulk.map import MapRun
@@ -24,6 +25,7 @@ else:
 
 __all__ = [
     "Budget",
+    "GeminiMap",
     "Lease",
     "Limiter",
     "Limits",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Budget": "budget",
+    "GeminiMap": "gemini_map",
     "Lease": "limiter",
     "Limiter": "limiter",
     "Limits": "limits",

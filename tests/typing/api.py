@@ -68,6 +68,7 @@ from cometgem import (
 )
 from cometgem.bulk import (
     Budget,
+    GeminiMap,
     Lease,
     Limiter,
     Limits,
@@ -683,6 +684,19 @@ async def limiters(limits: Limits) -> None:
     assert_type(limits.concurrency, int)
     async with RedisLimiter("redis://h", "name", limits=Limits(rpm=10, tpm=1e6)) as shared:
         assert_type(shared, RedisLimiter)
+
+
+async def bulk_batches(rows: dict[str, list[str]], limiter: Limiter) -> None:
+    gemini = GeminiMap("gemini-3.8-flash", prompt="text", prefix="gemini_", thinking="low")
+    assert_type(await gemini(rows), dict[str, list[str]])
+    typed = GeminiMap(
+        "gemini-3.8-flash",
+        prompt=lambda row: {"contents": f"{row['text']}"},
+        response_type=list[int],
+        reasks=1,
+        limits=limiter,
+    )
+    assert_type(typed.run(rows), dict[str, list[str]])
 
 
 async def bulk(client: Client, rows: list[int], limiter: Limiter) -> None:
