@@ -253,9 +253,12 @@ class UIMessageEncoder(Encoder):
         self._answered = True
         return written
 
+    def _all_posted(self) -> bool:
+        """Whether the page itself has sent all calls that are open."""
+        return all(known.posted for known in self._tools.calls.open)
+
     def _begin_step(self) -> bytes:
-        going_on = any(not known.posted for known in self._tools.calls.open)
-        if self._in_step and (going_on or not self._answered):
+        if self._in_step and not (self._answered and self._all_posted()):
             return b""
         ended = b""
         if self._in_step:
