@@ -33,7 +33,7 @@ class MapResult(Generic[R, T]):
         reused: Whether it was read from the results of an earlier run.
     """
 
-    __slots__ = ("_made", "_read", "attempts", "error", "index", "key", "reused", "row", "seconds")
+    __slots__ = ("_response", "attempts", "error", "index", "key", "reused", "row", "seconds")
 
     def __init__(  # noqa: PLR0913  one a line of the docstring
         self,
@@ -55,12 +55,7 @@ class MapResult(Generic[R, T]):
         self.seconds: float = seconds
         self.reused: bool = reused
         # Decoding a million results that nobody looks at would take longer than finding them.
-        self._read: Callable[[], T] | None = None
-        self._made: T | None = None
-        if isinstance(response, GenerateContentResponse):
-            self._made = response
-        else:
-            self._read = response
+        self._response: T | Callable[[], T] | None = response
 
     def __repr__(self) -> str:
         what = "response" if self.error is None else repr(self.error)
@@ -70,9 +65,11 @@ class MapResult(Generic[R, T]):
     @property
     def response(self) -> T | None:
         """The response, or None if there is an error."""
-        if self._made is None and self._read is not None:
-            self._made, self._read = self._read(), None
-        return self._made
+        response = self._response
+        if response is None or isinstance(response, GenerateContentResponse):
+            return response
+        self._response = made = response()
+        return made
 
     @property
     def usage(self) -> Usage:

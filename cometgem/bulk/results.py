@@ -14,7 +14,7 @@ import msgspec
 
 from cometgem.bulk.file_lock import lock
 from cometgem.bulk.key_table import KeyTable
-from cometgem.bulk.lines import Line, read_head, read_line, write_line
+from cometgem.bulk.lines import START, Line, read_key, read_line, write_line
 from cometgem.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Results"]
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-# How a line begins; what is left of one that was cut is cut off only if it begins like this.
-_START = b'{"key":'
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
@@ -96,7 +93,10 @@ class Results:
         if not at or self._reader is None:
             return None
         self._reader.seek(at - 1)
-        line = read_line(self._reader.readline())
+        try:
+            line = read_line(self._reader.readline())
+        except _NOT_JSON:
+            return None  # damaged behind its key
         return line if line.key == key and line.fingerprint == fingerprint else None
 
     def add(self, line: Line) -> None:
@@ -122,20 +122,22 @@ class Results:
     def _read(self, reader: BinaryIO) -> None:
         """Note where each key has its last result, and end or cut off an incomplete last line."""
         self._table = KeyTable(os.fstat(self._descriptor).st_size // _LINE)
-        at = 0
+        note = self._table.set
+        at, line = 0, b"\n"
         for number, line in enumerate(reader, 1):
-            if not line.isspace():
-                try:
-                    head = read_head(line)
-                except _NOT_JSON as error:
-                    if not _is_cut(line):
-                        raise self._foreign(number) from error
+            try:
+                key = read_key(line)
+            except _NOT_JSON as error:
+                if _is_cut(line):
                     os.ftruncate(self._descriptor, at)
                     return
-                self._table.set(head.key, (at + 1) << 1)
-                if not line.endswith(b"\n"):
-                    self._write(b"\n")
+                if not line.isspace():
+                    raise self._foreign(number) from error
+            else:
+                note(key, (at + 1) << 1)
             at += len(line)
+        if not line.endswith(b"\n"):
+            self._write(b"\n")
 
     def _foreign(self, number: int) -> ConfigurationError:
         return ConfigurationError(
@@ -146,5 +148,6 @@ class Results:
 
 def _is_cut(line: bytes) -> bool:
     """Return whether this is the beginning of a line."""
-    is_result = line.startswith(_START) or _START.startswith(line)
+    # A line that was cut may be a part of the start.
+    is_result = line.startswith(START) or START.startswith(line)
     return is_result and not line.endswith(b"\n")
