@@ -45,11 +45,17 @@ class KeyTable:
 
     def mark(self, key: Hashable) -> int:
         """Make the number of a key odd, and return what it was, or 0."""
-        slot = self._slot(hashed := hash((key,)))
-        number = self._numbers[slot]
-        if not number:
-            slot = self._added(slot, hashed)
-        self._numbers[slot] = number | 1
+        # Not by _slot: of all that a row costs which has its result, a call is a noticeable part.
+        hashed = hash((key,))
+        hashes, numbers, last = self._hashes, self._numbers, self._last
+        at = (hashed >> self._shift) & last
+        while (number := numbers[at]) and hashes[at] != hashed:
+            at = (at + 1) & last
+        if number:
+            numbers[at] = number | 1
+        else:
+            at = self._added(at, hashed)
+            self._numbers[at] = 1
         return number
 
     def _added(self, slot: int, hashed: int) -> int:
@@ -77,8 +83,8 @@ class KeyTable:
                 self._hashes[slot], self._numbers[slot] = hashed, number
 
     def _allocate(self, slots: int) -> None:
-        self._hashes = array("q", bytes(8 * slots))
-        self._numbers = array("Q", bytes(8 * slots))
+        self._hashes = array("q", [0]) * slots
+        self._numbers = array("Q", [0]) * slots
         self._last = slots - 1
         self._most = int(_FULLEST * slots)
         # The highest bits are the best mixed ones.

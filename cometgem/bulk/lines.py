@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from cometgem.types.response import GenerateContentResponse
 
 __all__ = [
+    "START",
+    "Fingerprints",
     "Line",
     "as_json",
     "error_of",
     "error_to_json",
-    "fingerprint_of",
     "line_of",
     "read_key",
     "read_line",
@@ -88,9 +89,11 @@ class _Error(msgspec.Struct, omit_defaults=True):
     block_reason: str | None = None
 
 
-_key = msgspec.json.Decoder(_Key)
-_line = msgspec.json.Decoder(Line)
-_error = msgspec.json.Decoder(_Error)
+_read_key = msgspec.json.Decoder(_Key).decode
+read_line = msgspec.json.Decoder(Line).decode
+"""Returns a line; raises ``msgspec.DecodeError`` if it is not a result."""
+
+_read_error = msgspec.json.Decoder(_Error).decode
 _write = msgspec.json.Encoder().encode
 
 # How a line begins and ends, and what follows the key: a string in JSON has no plain quotes.
@@ -102,9 +105,21 @@ _END = b"}\n"
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
-def fingerprint_of(model: str, body: bytes) -> str:
-    """Return what a request is recognized by: SHA-256 of the model and the body."""
-    return hashlib.sha256(model.encode() + b"\n" + body).hexdigest()
+class Fingerprints:
+    """Tells what requests to a model are recognized by.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._begun = hashlib.sha256(model.encode() + b"\n")
+
+    def of(self, body: bytes) -> str:
+        """Return the fingerprint of a request: SHA-256 of the model, a line end and the body."""
+        digest = self._begun.copy()  # faster than a new one
+        digest.update(body)
+        return digest.hexdigest()
 
 
 def line_of(result: MapResult[Any, Any], fingerprint: str = "", body: bytes = b"") -> Line:
@@ -143,19 +158,10 @@ def read_key(line: bytes) -> str | int:
         end = line.find(_AFTER_KEY)
         if end > 0:
             try:
-                return _key.decode(line[:end] + b"}").key
+                return _read_key(line[:end] + b"}").key
             except msgspec.DecodeError:
                 pass  # the fingerprint does not follow the key
-    return _key.decode(line).key
-
-
-def read_line(line: bytes) -> Line:
-    """Return a line.
-
-    Raises:
-        msgspec.DecodeError: It is not a result.
-    """
-    return _line.decode(line)
+    return _read_key(line).key
 
 
 def write_line(line: Line) -> bytes:
@@ -202,7 +208,7 @@ def error_of(line: Line) -> CometGemError | None:
     """Return the error of a line, of the class and with the fields that it had, or None."""
     if not line.error:
         return None
-    read = _error.decode(line.error)
+    read = _read_error(line.error)
     kind = getattr(errors, read.type, None)
     error: CometGemError
     if kind is OutputValidationError:

@@ -17,8 +17,8 @@ from cometgem.bulk.handout import Handout
 from cometgem.bulk.judge import ends_run
 from cometgem.bulk.limiter import MemoryLimiter
 from cometgem.bulk.lines import (
+    Fingerprints,
     error_of,
-    fingerprint_of,
     line_of,
     response_of,
 )
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from cometgem.bulk.budget import Spending
     from cometgem.bulk.plan import Plan
     from cometgem.bulk.progress import StopReason
     from cometgem.request.build import Request
@@ -67,6 +68,7 @@ class MapRun(Generic[R, T]):
         room = 2 * self._concurrency if plan.ordered else self._concurrency + _AHEAD
         self._handout: Handout[MapResult[R, T]] = Handout(room, ordered=plan.ordered)
         self._results: Results | None = None
+        self._fingerprints = Fingerprints(plan.model)
         self._workers: dict[asyncio.Task[None], RowGate | None] = {}
         self._stopped: StopReason | None = None
         self._error: BaseException | None = None
@@ -224,7 +226,7 @@ class MapRun(Generic[R, T]):
             if not self._handout.has_room:
                 await self._handout.wait_for_room()
                 continue
-            if self._is_budget_used_up():
+            if (budget := self._plan.budget) is not None and self._is_used_up(budget):
                 self._stop("budget")
                 return None
             self._handout.expect()
@@ -241,10 +243,8 @@ class MapRun(Generic[R, T]):
             return taken
         return None
 
-    def _is_budget_used_up(self) -> bool:
-        budget, tally = self._plan.budget, self._tally
-        if budget is None:
-            return False
+    def _is_used_up(self, budget: Budget | Spending) -> bool:
+        tally = self._tally
         if isinstance(budget, Budget):
             return budget.is_used_up(
                 tokens=tally.tokens, finished=tally.finished, running=tally.running
@@ -272,7 +272,7 @@ class MapRun(Generic[R, T]):
             return None
         fingerprint = ""
         if self._results is not None:
-            fingerprint = fingerprint_of(self._plan.model, request.body)
+            fingerprint = self._fingerprints.of(request.body)
             at = self._results.claim(key)
             if at is None:
                 twice = ConfigurationError(
@@ -343,18 +343,19 @@ class MapRun(Generic[R, T]):
         line = self._results.find(at, key, fingerprint)
         if line is None or (line.error and self._plan.rerun == "failed"):
             return None
-        error = error_of(line)
+        error: CometGemError | None = None
         response: Any = None
-        if error is None:
-            if not line.response:
-                return None
-            if self._plan.asker.is_typed:
-                try:
-                    response = self._plan.asker.read(response_of(line.response))
-                except CometGemError:
-                    return None  # the type has changed, but not its schema
-            else:
-                response = partial(response_of, line.response)
+        if line.error:
+            error = error_of(line)
+        elif not line.response:
+            return None
+        elif not self._plan.asker.is_typed:
+            response = partial(response_of, line.response)
+        else:
+            try:
+                response = self._plan.asker.read(response_of(line.response))
+            except CometGemError:
+                return None  # the type has changed, but not its schema
         return MapResult(
             key,
             index,
