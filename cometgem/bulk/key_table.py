@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ __all__ = ["KeyTable"]
 
 _SMALLEST = 1 << 10
 _FULLEST = 0.66
+_WIDTH = 64 if hash(1 << 40) == 1 << 40 else 32  # of a hash, in bits
 
 
 class KeyTable:
@@ -88,4 +88,4 @@ class KeyTable:
         self._last = slots - 1
         self._most = int(_FULLEST * slots)
         # The highest bits are the best mixed ones.
-        self._shift = sys.hash_info.width - self._last.bit_length()
+        self._shift = _WIDTH - self._last.bit_length()

@@ -18,12 +18,13 @@ from cometgem.bulk.lines import START, Line, read_key, read_line, write_line
 from cometgem.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
     from typing import BinaryIO
 
     from cometgem.bulk.result import Key
 
-__all__ = ["Results"]
+__all__ = ["Results", "last_results"]
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -93,11 +94,10 @@ class Results:
         if not at or self._reader is None:
             return None
         self._reader.seek(at - 1)
-        try:
-            line = read_line(self._reader.readline())
-        except _NOT_JSON:
-            return None  # damaged behind its key
-        return line if line.key == key and line.fingerprint == fingerprint else None
+        line = _result(self._reader.readline())
+        if line is None or line.key != key or line.fingerprint != fingerprint:
+            return None  # another request, or damaged behind its key
+        return line
 
     def add(self, line: Line) -> None:
         """Append a result.
@@ -144,6 +144,27 @@ class Results:
             f"results={self._path!r}, line {number}, is not a result of a bulk run: give the name"
             " of another file; nothing in this one was changed"
         )
+
+
+def last_results(path: str | PathLike[str]) -> Iterator[Line]:
+    """Yield the last result of each key in a file."""
+    last = KeyTable()
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if (result := _result(line)) is not None:
+                last.set(result.key, number)
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            result = _result(line)
+            if result is not None and last.get(result.key) == number:
+                yield result
+
+
+def _result(line: bytes) -> Line | None:
+    try:
+        return read_line(line)
+    except _NOT_JSON:
+        return None
 
 
 def _is_cut(line: bytes) -> bool:

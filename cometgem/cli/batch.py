@@ -12,6 +12,7 @@ from cometgem.bulk.lines import line_of, write_line
 from cometgem.cli.batch_progress import ProgressView
 from cometgem.cli.batch_rows import FileRows, Row, stdin_rows
 from cometgem.cli.client import make_client
+from cometgem.cli.parquet import ParquetRows, is_parquet, lines_beside, write_parquet
 from cometgem.cli.sentences import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
             "responseJsonSchema": _schema(args.schema),
         }
     client = make_client()
-    rows = stdin_rows() if args.input == "-" else FileRows(args.input)
-    results = None if args.output == "-" else args.output
+    to_parquet = is_parquet(args.output)
+    results = lines_beside(args.output) if to_parquet else args.output
+    if args.output == "-":
+        results = None
+    rows = _rows(args.input)
     if args.limit_tokens is not None:
         options["budget"] = Budget(tokens=args.limit_tokens)
     options |= {
@@ -58,6 +62,8 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
         if results is not None:
             terminal.note(f"stopped: the same command goes on; what is done is in {results}")
         raise
+    if to_parquet:
+        write_parquet(results, args.output)
     if progress.stopped == "budget":
         terminal.note("stopped: the tokens of --limit-tokens are used")
     return int(bool(progress.failed))
@@ -98,6 +104,12 @@ async def ask(
         terminal.note(f"and {failed - _SOME:,} more errors, which are in the results")
     terminal.note(f"{progress} in {progress.seconds:,.1f} s")
     return progress
+
+
+def _rows(path: str) -> Any:
+    if path == "-":
+        return stdin_rows()
+    return ParquetRows(path) if is_parquet(path) else FileRows(path)
 
 
 def _asked(row: Row) -> Any:
