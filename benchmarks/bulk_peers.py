@@ -7,6 +7,7 @@ as none knows it; everything else is as it comes.
 from __future__ import annotations
 
 import asyncio
+import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ async def async_batch_llm(client: Client, url: str, rows: Iterable[str], seconds
     del client
     import async_batch_llm as library  # noqa: PLC0415
 
+    logging.getLogger("async_batch_llm").setLevel(logging.CRITICAL)  # it reports each failure
     google = _google(url)
     strategy = library.GeminiStrategy(
         library.GeminiModel(MODEL, google), response_parser=lambda response: response.text
