@@ -116,8 +116,14 @@ class Results:
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            # The next line would be joined to a part of this one.
+            if written := len(line) - len(rest):
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise
 
     def _read(self, reader: BinaryIO) -> None:
         """Note where each key has its last result, and end or cut off an incomplete last line."""

@@ -44,10 +44,8 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
             "responseJsonSchema": _schema(args.schema),
         }
     client = make_client()
-    to_parquet = is_parquet(args.output)
-    results = lines_beside(args.output) if to_parquet else args.output
-    if args.output == "-":
-        results = None
+    lines = lines_beside(args.output) if is_parquet(args.output) else None
+    results = None if args.output == "-" else lines or args.output
     rows = _rows(args.input)
     if args.limit_tokens is not None:
         options["budget"] = Budget(tokens=args.limit_tokens)
@@ -62,8 +60,8 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
         if results is not None:
             terminal.note(f"stopped: the same command goes on; what is done is in {results}")
         raise
-    if to_parquet:
-        write_parquet(results, args.output)
+    if lines is not None:
+        write_parquet(lines, args.output)
     if progress.stopped == "budget":
         terminal.note("stopped: the tokens of --limit-tokens are used")
     return int(bool(progress.failed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -334,6 +335,31 @@ def test_reading_while_writing(tmp_path: Path) -> None:
         assert found is not None
         assert found.response == big
     results.close()
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+    results = Results(path)
+    results.add(Line(key="a", fingerprint="f"))
+    write, room = os.write, 20
+
+    def write_some(descriptor: int, data: memoryview) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(descriptor, data[:room])
+        room -= written
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_some)
+        with pytest.raises(OSError, match="No space left"):
+            results.add(Line(key="b", fingerprint="f"))
+    results.add(Line(key="c", fingerprint="f"))
+    results.close()
+    assert [line["key"] for line in lines(path)] == ["a", "c"]
 
 
 def test_errors_are_read_back_as_they_were() -> None:
