@@ -345,12 +345,13 @@ class MapRun(Generic[R, T]):
             return None
         error: CometGemError | None = None
         response: Any = None
+        read: Any = None
         if line.error:
             error = error_of(line)
         elif not line.response:
             return None
         elif not self._plan.asker.is_typed:
-            response = partial(response_of, line.response)
+            read = partial(response_of, line.response)
         else:
             try:
                 response = self._plan.asker.read(response_of(line.response))
@@ -365,6 +366,7 @@ class MapRun(Generic[R, T]):
             attempts=line.attempts,
             seconds=line.seconds,
             reused=True,
+            read=read,
         )
 
     # Results
