@@ -3,7 +3,8 @@
     python benchmarks/bulk.py [--rows N] [--seconds N] [--limit N]
 
 The server runs in a process of its own. Each line is one run: calls a second, CPU time of the
-client for each call, the share of the limit that was used, refusals, and rows that were lost.
+client for each call, the share of the limit that was used, refusals, and rows that were lost. Peers
+that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bulk_peers import IN_FLIGHT, MODEL, installed
 
 from cometgem import Client, CometGemError
 from cometgem.bulk import Limits
@@ -24,8 +27,6 @@ from cometgem.bulk import Limits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-MODEL = "gemini-3.8-flash"
-IN_FLIGHT = 500
 LATENCY = 0.1  # seconds
 
 BODY = (
@@ -97,8 +98,11 @@ async def serve(limit: int) -> None:
 
 
 @asynccontextmanager
-async def serving(limit: int = 0) -> AsyncIterator[tuple[Client, Any]]:
-    """Start a server; yields a client and a function that returns what was admitted and refused."""
+async def serving(limit: int = 0) -> AsyncIterator[tuple[Client, Any, str]]:
+    """Start a server.
+
+    Yields a client, a function that returns what was admitted and refused, and the URL.
+    """
     with subprocess.Popen(  # noqa: ASYNC220, S603  our own script
         [sys.executable, __file__, "--serve", str(limit)],
         stdin=subprocess.PIPE,
@@ -117,8 +121,9 @@ async def serving(limit: int = 0) -> AsyncIterator[tuple[Client, Any]]:
             return int(admitted), int(refused)
 
         try:
-            async with Client("sk-benchmark", base_url=f"http://127.0.0.1:{port}") as client:
-                yield client, counts
+            url = f"http://127.0.0.1:{port}"
+            async with Client("sk-benchmark", base_url=url) as client:
+                yield client, counts, url
         finally:
             process.stdin.close()
 
@@ -153,14 +158,14 @@ async def mapped(client: Client, count: int, **options: Any) -> int:
     return count - done if "deadline" not in options else 0
 
 
-async def measure(name: str, limit: int, seconds: float, work: Any) -> tuple[float, float]:
+async def measure(name: str, limit: int, work: Any) -> tuple[float, float]:
     """Run and print one line; return calls a second and the CPU time of a call in µs."""
-    async with serving(limit) as (client, counts):
+    async with serving(limit) as (client, counts, url):
         began, cpu = time.perf_counter(), time.process_time()
-        lost = await work(client)
+        lost = await work(client, url)
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
         admitted, refused = await counts()
-    share = f"{admitted / (limit * seconds):7.1%}" if limit and seconds else "      -"
+    share = f"{admitted / (limit * took):7.1%}" if limit else "      -"
     each = cpu / max(1, admitted) * 1e6
     print(
         f"{name:42} {admitted / took:8,.0f}/s {each:6.0f} µs {share}"
@@ -174,7 +179,7 @@ async def resume(count: int) -> None:
     """Write the results of many rows, and run once more."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.jsonl"
-        async with serving() as (client, _):
+        async with serving() as (client, _, _):
             fast = Limits(rpm=1e9, concurrency=IN_FLIGHT)
             await mapped(client, count, results=path, limits=fast)
             began = time.perf_counter()
@@ -185,15 +190,14 @@ async def resume(count: int) -> None:
 
 async def main(count: int, limit: int, seconds: float) -> None:
     """Run everything."""
-    fast = Limits(rpm=1e9, concurrency=IN_FLIGHT)
+    fast, peers = Limits(rpm=1e9, concurrency=IN_FLIGHT), installed()
     print(f"{count:,} rows, {IN_FLIGHT} in flight, {LATENCY * 1000:.0f} ms")
-    _, by_hand = await measure("500 plain workers", 0, 0, lambda c: plain(c, count))
-    _, each = await measure("client.map", 0, 0, lambda c: mapped(c, count, limits=fast))
+    _, by_hand = await measure("500 plain workers", 0, lambda c, _: plain(c, count))
+    _, each = await measure("client.map", 0, lambda c, _: mapped(c, count, limits=fast))
     print(f"{'CPU time, as a multiple':42} {each / by_hand:8.2f}")
+    for name, peer in peers.items():
+        await measure(name, 0, lambda c, url, peer=peer: peer(c, url, rows(count // 5), seconds))
     print(f"\nlimit of {limit} a second, {seconds:g} s")
-    some = int(limit * seconds)
-    with suppress(CometGemError):
-        await measure("500 plain workers", limit, 0, lambda c: plain(c, min(some, 2000)))
     for name, limits in (
         ("client.map, rate known", Limits(rpm=limit * 60)),
         ("client.map, rate unknown", Limits()),
@@ -201,9 +205,12 @@ async def main(count: int, limit: int, seconds: float) -> None:
         await measure(
             name,
             limit,
-            seconds,
-            lambda c, limits=limits: mapped(c, 10**9, limits=limits, deadline=seconds),
+            lambda c, _, limits=limits: mapped(c, 10**9, limits=limits, deadline=seconds),
         )
+    # Rows for the whole time.
+    some = int(limit * seconds)
+    for name, peer in peers.items():
+        await measure(name, limit, lambda c, url, peer=peer: peer(c, url, rows(some), seconds))
     print()
     await resume(count)
 

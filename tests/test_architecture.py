@@ -80,6 +80,7 @@ DOORS = {
     "msgspec": {"types", "request", "response", "http", "conversation", "web", "bulk"},
     "multidict": {"testing"},
     "prompt_toolkit": {"cli"},
+    "pyarrow": {"cli"},
     "pytest": {"testing"},
     "quart": {"web"},
     "redis": {"web", "bulk"},
@@ -104,6 +105,7 @@ SOME_FILES = {
     ("bulk", "redis"): {"cometgem.bulk.shared_law"},
     ("http", "yarl"): {"cometgem.http.transport"},
     ("cli", "prompt_toolkit"): {"cometgem.cli.line_input"},
+    ("cli", "pyarrow"): {"cometgem.cli.parquet"},
     ("cli", "rich"): {"cometgem.cli.batch_progress", "cometgem.cli.markdown"},
     ("cli", "markdown_it"): {"cometgem.cli.markdown"},
 }

@@ -56,14 +56,14 @@ class Budget(Struct, frozen=True):
         return tokens + expected >= self.tokens
 
 
-def as_budget(given: object) -> Budget | Spending:
-    """Return the argument ``budget``.
+def as_budget(given: object) -> Budget | Spending | None:
+    """Return the argument ``budget``, or None if there is no limit.
 
     Raises:
         ConfigurationError: It is neither a ``Budget`` nor a function.
     """
-    if given is None:
-        return Budget()
+    if given is None or given == Budget():
+        return None
     if isinstance(given, Budget) or callable(given):
         return given
     right = f"tokens={given}" if is_integer(given) and given > 0 else "tokens=5_000_000"

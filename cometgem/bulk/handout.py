@@ -74,11 +74,15 @@ class Handout(Generic[V]):
 
     async def get(self) -> V | None:
         """Return the next result, or None at the end."""
-        while not self._ready:
-            if self._ended:
-                return None
+        while (value := self.get_now()) is None and not self._ended:
             self._news.clear()
             await self._news.wait()
+        return value
+
+    def get_now(self) -> V | None:
+        """Return the next result if it is there, or None."""
+        if not self._ready:
+            return None
         self._given += 1
         if self._waiting:
             self._wake_one()

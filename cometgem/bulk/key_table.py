@@ -12,14 +12,14 @@ __all__ = ["KeyTable"]
 
 _SMALLEST = 1 << 10
 _FULLEST = 0.66
-_MASK = (1 << 64) - 1
-_SPREAD = 0x9E3779B97F4A7C15  # Knuth's multiplicative hashing: 2**64 / golden ratio
+_WIDTH = 64 if hash(1 << 40) == 1 << 40 else 32  # of a hash, in bits
 
 
 class KeyTable:
     """Maps the hashes of keys to positive integers; open addressing with linear probing.
 
-    Only hashes are kept. Of a million keys, two have the same one with a probability of 3e-8.
+    Only hashes are kept, those of tuples, since the hash of an integer is the integer. Of a million
+    keys, two have the same one with a probability of 3e-8.
 
     Args:
         expected: About how many keys there will be.
@@ -34,22 +34,28 @@ class KeyTable:
 
     def get(self, key: Hashable) -> int:
         """Return the number of a key, or 0."""
-        return self._numbers[self._slot(hash(key) & _MASK)]
+        return self._numbers[self._slot(hash((key,)))]
 
     def set(self, key: Hashable, number: int) -> None:
         """Set the number of a key."""
-        slot = self._slot(hashed := hash(key) & _MASK)
+        slot = self._slot(hashed := hash((key,)))
         if not self._numbers[slot]:
             slot = self._added(slot, hashed)
         self._numbers[slot] = number
 
     def mark(self, key: Hashable) -> int:
         """Make the number of a key odd, and return what it was, or 0."""
-        slot = self._slot(hashed := hash(key) & _MASK)
-        number = self._numbers[slot]
-        if not number:
-            slot = self._added(slot, hashed)
-        self._numbers[slot] = number | 1
+        # Not by _slot: of all that a row costs which has its result, a call is a noticeable part.
+        hashed = hash((key,))
+        hashes, numbers, last = self._hashes, self._numbers, self._last
+        at = (hashed >> self._shift) & last
+        while (number := numbers[at]) and hashes[at] != hashed:
+            at = (at + 1) & last
+        if number:
+            numbers[at] = number | 1
+        else:
+            at = self._added(at, hashed)
+            self._numbers[at] = 1
         return number
 
     def _added(self, slot: int, hashed: int) -> int:
@@ -63,7 +69,7 @@ class KeyTable:
 
     def _slot(self, hashed: int) -> int:
         hashes, numbers, last = self._hashes, self._numbers, self._last
-        at = ((hashed * _SPREAD & _MASK) >> 20) & last
+        at = (hashed >> self._shift) & last
         while numbers[at] and hashes[at] != hashed:
             at = (at + 1) & last
         return at
@@ -77,7 +83,9 @@ class KeyTable:
                 self._hashes[slot], self._numbers[slot] = hashed, number
 
     def _allocate(self, slots: int) -> None:
-        self._hashes = array("Q", bytes(8 * slots))
-        self._numbers = array("Q", bytes(8 * slots))
+        self._hashes = array("q", [0]) * slots
+        self._numbers = array("Q", [0]) * slots
         self._last = slots - 1
         self._most = int(_FULLEST * slots)
+        # The highest bits are the best mixed ones.
+        self._shift = _WIDTH - self._last.bit_length()

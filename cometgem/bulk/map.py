@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from cometgem.bulk.budget import Budget
@@ -16,8 +17,8 @@ from cometgem.bulk.handout import Handout
 from cometgem.bulk.judge import ends_run
 from cometgem.bulk.limiter import MemoryLimiter
 from cometgem.bulk.lines import (
+    Fingerprints,
     error_of,
-    fingerprint_of,
     line_of,
     response_of,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from cometgem.bulk.budget import Spending
     from cometgem.bulk.plan import Plan
     from cometgem.bulk.progress import StopReason
     from cometgem.request.build import Request
@@ -66,6 +68,7 @@ class MapRun(Generic[R, T]):
         room = 2 * self._concurrency if plan.ordered else self._concurrency + _AHEAD
         self._handout: Handout[MapResult[R, T]] = Handout(room, ordered=plan.ordered)
         self._results: Results | None = None
+        self._fingerprints = Fingerprints(plan.model)
         self._workers: dict[asyncio.Task[None], RowGate | None] = {}
         self._stopped: StopReason | None = None
         self._error: BaseException | None = None
@@ -155,7 +158,7 @@ class MapRun(Generic[R, T]):
         """
         if self._state == "new":
             raise RuntimeError("a MapRun is started by 'async with client.map(...) as run'")
-        result = await self._handout.get()
+        result = self._handout.get_now() or await self._handout.get()
         if result is not None:
             return result
         error, self._error = self._error, None
@@ -206,10 +209,14 @@ class MapRun(Generic[R, T]):
     async def _work(self) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         while (taken := await self._take()) is not None:
+            asked = self._asked(*taken)
+            if asked is None:
+                continue
+            # One worker is enough for rows that are not sent.
             if len(self._workers) < self._concurrency:
                 self._start_worker()
             try:
-                await self._run_row(task, *taken)
+                await self._run_row(task, *asked)
             finally:
                 self._workers[task] = None
 
@@ -219,7 +226,7 @@ class MapRun(Generic[R, T]):
             if not self._handout.has_room:
                 await self._handout.wait_for_room()
                 continue
-            if self._is_budget_used_up():
+            if (budget := self._plan.budget) is not None and self._is_used_up(budget):
                 self._stop("budget")
                 return None
             self._handout.expect()
@@ -236,31 +243,36 @@ class MapRun(Generic[R, T]):
             return taken
         return None
 
-    def _is_budget_used_up(self) -> bool:
-        budget, tally = self._plan.budget, self._tally
+    def _is_used_up(self, budget: Budget | Spending) -> bool:
+        tally = self._tally
         if isinstance(budget, Budget):
             return budget.is_used_up(
                 tokens=tally.tokens, finished=tally.finished, running=tally.running
             )
         return bool(budget(tally.usage))
 
-    async def _run_row(self, task: asyncio.Task[None], index: int, row: R) -> None:
-        began = time.monotonic()
+    def _asked(self, index: int, row: R) -> tuple[MapResult[R, T], Any, Request, str] | None:
+        """Return what a row needs to be sent, or None if it is not to be sent.
+
+        Returns:
+            Its result, without a response; what its prompt function has returned; the request; the
+            fingerprint.
+        """
         try:
             key = index if self._plan.key is None else _checked(self._plan.key(row), index)
             asked = self._plan.prompt(row)
         except Exception as error:  # noqa: BLE001  of the caller's own code, raised at the end
             error.add_note(f"cometgem: in the row with the index {index}")
             self._fail(error)
-            return
+            return None
         try:
             request = self._plan.asker.request(asked)
         except ConfigurationError as error:
             self._end(MapResult(key, index, row, None, error), "", b"")
-            return
+            return None
         fingerprint = ""
         if self._results is not None:
-            fingerprint = fingerprint_of(self._plan.model, request.body)
+            fingerprint = self._fingerprints.of(request.body)
             at = self._results.claim(key)
             if at is None:
                 twice = ConfigurationError(
@@ -268,21 +280,32 @@ class MapRun(Generic[R, T]):
                     " row: the keys of a run with results=... must differ"
                 )
                 self._hand_out(MapResult(key, index, row, None, twice))
-                return
+                return None
             if (reused := self._reused(at, key, fingerprint, index, row)) is not None:
                 self._hand_out(reused)
-                return
+                return None
+        return MapResult(key, index, row), asked, request, fingerprint
+
+    async def _run_row(
+        self,
+        task: asyncio.Task[None],
+        result: MapResult[R, T],
+        asked: Any,
+        request: Request,
+        fingerprint: str,
+    ) -> None:
+        began = time.monotonic()
         gate = RowGate(self._limiter, len(request.body))
         self._workers[task] = gate
         self._tally.running += 1
         try:
-            result = await self._ask(gate, request, asked, MapResult(key, index, row))
+            answered = await self._ask(gate, request, asked, result)
         finally:
             self._tally.running -= 1
-        if result is not None:
-            result.seconds = time.monotonic() - began
+        if answered is not None:
+            answered.seconds = time.monotonic() - began
             self._tally.finished += 1
-            self._end(result, fingerprint, request.body)
+            self._end(answered, fingerprint, request.body)
 
     async def _ask(
         self, gate: RowGate, request: Request, asked: Any, result: MapResult[R, T]
@@ -320,24 +343,30 @@ class MapRun(Generic[R, T]):
         line = self._results.find(at, key, fingerprint)
         if line is None or (line.error and self._plan.rerun == "failed"):
             return None
+        error: CometGemError | None = None
         response: Any = None
-        error = error_of(line)
-        if error is None:
-            if not line.response:
-                return None
-            raw, asker = line.response, self._plan.asker
-            if asker.is_typed:
-                try:
-                    response = asker.read(response_of(raw))
-                except CometGemError:
-                    return None  # the type has changed, but not its schema
-            else:
-                response = lambda: response_of(raw)  # noqa: E731
+        read: Any = None
+        if line.error:
+            error = error_of(line)
+        elif not line.response:
+            return None
+        elif not self._plan.asker.is_typed:
+            read = partial(response_of, line.response)
+        else:
+            try:
+                response = self._plan.asker.read(response_of(line.response))
+            except CometGemError:
+                return None  # the type has changed, but not its schema
         return MapResult(
-            *(key, index, row, response, error),
+            key,
+            index,
+            row,
+            response,
+            error,
             attempts=line.attempts,
             seconds=line.seconds,
             reused=True,
+            read=read,
         )
 
     # Results
@@ -350,7 +379,7 @@ class MapRun(Generic[R, T]):
         self._hand_out(result)
 
     def _hand_out(self, result: MapResult[R, T]) -> None:
-        self._tally.add(failed=result.error is not None, reused=result.reused)
+        self._tally.add(result.error is not None, result.reused)
         self._handout.put(result.index, result)
 
     async def _report(self, on_progress: Callable[[Progress], object]) -> None:

@@ -47,7 +47,7 @@ class Plan(Generic[R]):
     save_prompts: bool
     rerun: Rerun
     ordered: bool
-    budget: Budget | Spending
+    budget: Budget | Spending | None
     deadline: float | None
     on_progress: Callable[[Progress], object] | None
 

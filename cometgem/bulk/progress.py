@@ -106,7 +106,7 @@ class Tally:
             total_tokens=self.tokens,
         )
 
-    def add(self, *, failed: bool, reused: bool) -> None:
+    def add(self, failed: bool, reused: bool) -> None:  # noqa: FBT001  for each row
         """Count a result."""
         if failed:
             self.failed += 1

@@ -33,19 +33,30 @@ class MapResult(Generic[R, T]):
         reused: Whether it was read from the results of an earlier run.
     """
 
-    __slots__ = ("_made", "_read", "attempts", "error", "index", "key", "reused", "row", "seconds")
+    __slots__ = (
+        "_read",
+        "_response",
+        "attempts",
+        "error",
+        "index",
+        "key",
+        "reused",
+        "row",
+        "seconds",
+    )
 
     def __init__(  # noqa: PLR0913  one a line of the docstring
         self,
         key: Key,
         index: int,
         row: R,
-        response: T | Callable[[], T] | None = None,
+        response: T | None = None,
         error: CometGemError | None = None,
         *,
         attempts: int = 0,
         seconds: float = 0.0,
         reused: bool = False,
+        read: Callable[[], T] | None = None,
     ) -> None:
         self.key: Key = key
         self.index: int = index
@@ -55,12 +66,8 @@ class MapResult(Generic[R, T]):
         self.seconds: float = seconds
         self.reused: bool = reused
         # Decoding a million results that nobody looks at would take longer than finding them.
-        self._read: Callable[[], T] | None = None
-        self._made: T | None = None
-        if isinstance(response, GenerateContentResponse):
-            self._made = response
-        else:
-            self._read = response
+        self._read: Callable[[], T] | None = read
+        self._response: T | None = response
 
     def __repr__(self) -> str:
         what = "response" if self.error is None else repr(self.error)
@@ -70,9 +77,9 @@ class MapResult(Generic[R, T]):
     @property
     def response(self) -> T | None:
         """The response, or None if there is an error."""
-        if self._made is None and self._read is not None:
-            self._made, self._read = self._read(), None
-        return self._made
+        if self._read is not None:
+            self._response, self._read = self._read(), None
+        return self._response
 
     @property
     def usage(self) -> Usage:

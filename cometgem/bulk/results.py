@@ -14,21 +14,19 @@ import msgspec
 
 from cometgem.bulk.file_lock import lock
 from cometgem.bulk.key_table import KeyTable
-from cometgem.bulk.lines import Line, read_head, read_line, write_line
+from cometgem.bulk.lines import START, Line, read_key, read_line, write_line
 from cometgem.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
     from typing import BinaryIO
 
     from cometgem.bulk.result import Key
 
-__all__ = ["Results"]
+__all__ = ["Results", "last_results"]
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-# How a line begins; what is left of one that was cut is cut off only if it begins like this.
-_START = b'{"key":'
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
@@ -96,8 +94,10 @@ class Results:
         if not at or self._reader is None:
             return None
         self._reader.seek(at - 1)
-        line = read_line(self._reader.readline())
-        return line if line.key == key and line.fingerprint == fingerprint else None
+        line = _result(self._reader.readline())
+        if line is None or line.key != key or line.fingerprint != fingerprint:
+            return None  # another request, or damaged behind its key
+        return line
 
     def add(self, line: Line) -> None:
         """Append a result.
@@ -116,26 +116,34 @@ class Results:
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            # The next line would be joined to a part of this one.
+            if written := len(line) - len(rest):
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise
 
     def _read(self, reader: BinaryIO) -> None:
         """Note where each key has its last result, and end or cut off an incomplete last line."""
         self._table = KeyTable(os.fstat(self._descriptor).st_size // _LINE)
-        at = 0
+        note = self._table.set
+        at, line = 0, b"\n"
         for number, line in enumerate(reader, 1):
-            if not line.isspace():
-                try:
-                    head = read_head(line)
-                except _NOT_JSON as error:
-                    if not _is_cut(line):
-                        raise self._foreign(number) from error
+            try:
+                key = read_key(line)
+            except _NOT_JSON as error:
+                if _is_cut(line):
                     os.ftruncate(self._descriptor, at)
                     return
-                self._table.set(head.key, (at + 1) << 1)
-                if not line.endswith(b"\n"):
-                    self._write(b"\n")
+                if not line.isspace():
+                    raise self._foreign(number) from error
+            else:
+                note(key, (at + 1) << 1)
             at += len(line)
+        if not line.endswith(b"\n"):
+            self._write(b"\n")
 
     def _foreign(self, number: int) -> ConfigurationError:
         return ConfigurationError(
@@ -144,7 +152,29 @@ class Results:
         )
 
 
+def last_results(path: str | PathLike[str]) -> Iterator[Line]:
+    """Yield the last result of each key in a file."""
+    last = KeyTable()
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if (result := _result(line)) is not None:
+                last.set(result.key, number)
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            result = _result(line)
+            if result is not None and last.get(result.key) == number:
+                yield result
+
+
+def _result(line: bytes) -> Line | None:
+    try:
+        return read_line(line)
+    except _NOT_JSON:
+        return None
+
+
 def _is_cut(line: bytes) -> bool:
     """Return whether this is the beginning of a line."""
-    is_result = line.startswith(_START) or _START.startswith(line)
+    # A line that was cut may be a part of the start.
+    is_result = line.startswith(START) or START.startswith(line)
     return is_result and not line.endswith(b"\n")

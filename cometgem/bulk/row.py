@@ -132,6 +132,9 @@ class Asker:
         kind: The type of the answers, or None.
         reasks: How often to ask again if an answer does not match the type.
 
+    Attributes:
+        is_typed: Whether answers have a type.
+
     Raises:
         ConfigurationError: An option can never work.
     """
@@ -147,6 +150,7 @@ class Asker:
         self._options = options
         self._kind = kind
         self._reasks = reasks
+        self.is_typed: bool = kind is not None
         self._template = RequestTemplate(
             lambda contents: self._calls.build(contents, self._options),
             own_contents=options.get("foreign_history") is None,
@@ -207,11 +211,6 @@ class Asker:
         typed = TypedResponse.of(response, self._kind)
         _ = typed.parsed
         return typed
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether answers have a type."""
-        return self._kind is not None
 
     def _parted(self, asked: Contents | Mapping[str, Any]) -> tuple[Contents, GenerateOptions]:
         """Return the contents and the options of a row."""

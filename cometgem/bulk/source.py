@@ -59,7 +59,8 @@ class Source(Generic[R]):
             if isinstance(error, StopIteration):
                 return None
             raise
-        return self._numbered(row)
+        index, self._count = self._count, self._count + 1
+        return index, row
 
     async def next_async(self) -> tuple[int, R] | None:
         """Return the next row of an async iterable and its number, or None at the end."""

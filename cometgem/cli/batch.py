@@ -12,6 +12,7 @@ from cometgem.bulk.lines import line_of, write_line
 from cometgem.cli.batch_progress import ProgressView
 from cometgem.cli.batch_rows import FileRows, Row, stdin_rows
 from cometgem.cli.client import make_client
+from cometgem.cli.parquet import ParquetRows, is_parquet, lines_beside, write_parquet
 from cometgem.cli.sentences import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
             "responseJsonSchema": _schema(args.schema),
         }
     client = make_client()
-    rows = stdin_rows() if args.input == "-" else FileRows(args.input)
-    results = None if args.output == "-" else args.output
+    lines = lines_beside(args.output) if is_parquet(args.output) else None
+    results = None if args.output == "-" else lines or args.output
+    rows = _rows(args.input)
     if args.limit_tokens is not None:
         options["budget"] = Budget(tokens=args.limit_tokens)
     options |= {
@@ -58,6 +60,8 @@ def run_batch(terminal: Terminal, args: argparse.Namespace) -> int:
         if results is not None:
             terminal.note(f"stopped: the same command goes on; what is done is in {results}")
         raise
+    if lines is not None:
+        write_parquet(lines, args.output)
     if progress.stopped == "budget":
         terminal.note("stopped: the tokens of --limit-tokens are used")
     return int(bool(progress.failed))
@@ -98,6 +102,12 @@ async def ask(
         terminal.note(f"and {failed - _SOME:,} more errors, which are in the results")
     terminal.note(f"{progress} in {progress.seconds:,.1f} s")
     return progress
+
+
+def _rows(path: str) -> Any:
+    if path == "-":
+        return stdin_rows()
+    return ParquetRows(path) if is_parquet(path) else FileRows(path)
 
 
 def _asked(row: Row) -> Any:

@@ -13,7 +13,7 @@ from cometgem.cli.sentences import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileRows", "Row", "stdin_rows"]
+__all__ = ["FileRows", "Row", "as_key", "stdin_rows"]
 
 _FORMS = 'a line must be a string, {"id": ..., "prompt": ...} or {"key": ..., "request": {...}}'
 
@@ -86,13 +86,18 @@ def _row(value: Any, index: int) -> Row:
         case str():
             return Row(index, value)
         case {"prompt": prompt}:
-            return Row(_key(value.get("id", index)), prompt)
+            return Row(as_key(value.get("id", index)), prompt)
         case {"request": {"contents": _} as request}:
-            return Row(_key(value.get("key", index)), request)
+            return Row(as_key(value.get("key", index)), request)
     raise ValueError(_FORMS)
 
 
-def _key(key: Any) -> str | int:
+def as_key(key: Any) -> str | int:
+    """Return a key.
+
+    Raises:
+        ValueError: It is not a string or an integer.
+    """
     if isinstance(key, bool) or not isinstance(key, (str, int)):
         raise ValueError(  # noqa: TRY004  of a line
             f"the key {json.dumps(key)} is not a string or an integer"

@@ -207,14 +207,15 @@ def _add_batch_options(batch: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="INPUT",
         help='a file of JSON lines, each of which is a string, {"id": ..., "prompt": ...}, or'
-        ' {"key": ..., "request": {...}} as the Batch API has it; - reads from stdin',
+        ' {"key": ..., "request": {...}} as the Batch API has it; or a Parquet file; - reads from'
+        " stdin",
     )
     add(
         "output",
         nargs="?",
         metavar="OUTPUT",
         help="the file to which results are appended, as JSON lines; what it has already is not"
-        " asked for again; - writes to stdout",
+        " asked for again; a Parquet file is made of such a file at the end; - writes to stdout",
     )
     add("--model", default=MODEL, help="the model to ask (default: %(default)s)")
     _add_prompt_options(batch)

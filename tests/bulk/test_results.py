@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -242,6 +244,45 @@ def test_other_files_are_not_touched(tmp_path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key":"a","response":{"x":1,"fingerprint":"f"},"fingerprint":"g"}',
+        b'{ "fingerprint": "g", "response": {"x": 1}, "key": "a" }',
+        b'{"key":"a","new":[{}],"fingerprint":"g","response":{}}',
+        b'{"key":"\\u0061","fingerprint":"g","response":{}}',
+    ],
+)
+def test_lines_of_others_are_read(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n" + line)
+    results = Results(path)
+    assert find(results, "a", "g") is not None
+    results.close()
+    assert path.read_bytes() == b"\n" + line + b"\n"
+
+
+def test_a_key_may_look_like_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    key = '{"key":"a","fingerprint":"f"}\n,"fingerprint":"'
+    first = Results(path)
+    first.add(Line(key=key, fingerprint="f"))
+    first.close()
+    results = Results(path)
+    assert find(results, key, "f") is not None
+    results.close()
+
+
+def test_a_line_that_is_damaged_behind_its_key_is_not_reused(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    start = b'{"key":"a","fingerprint":"f","response":{'
+    path.write_bytes(start + b"\x00" * 50 + b"}}\n" + WHOLE[0])
+    results = Results(path)
+    assert find(results, "a", "f") is None
+    assert find(results, "row 0", "0") is not None
+    results.close()
+
+
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be opened: No such file"):
         Results(tmp_path / "missing" / "out.jsonl")
@@ -296,6 +337,31 @@ def test_reading_while_writing(tmp_path: Path) -> None:
     results.close()
 
 
+def test_a_full_disk_leaves_no_part_of_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+    results = Results(path)
+    results.add(Line(key="a", fingerprint="f"))
+    write, room = os.write, 20
+
+    def write_some(descriptor: int, data: memoryview) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(descriptor, data[:room])
+        room -= written
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_some)
+        with pytest.raises(OSError, match="No space left"):
+            results.add(Line(key="b", fingerprint="f"))
+    results.add(Line(key="c", fingerprint="f"))
+    results.close()
+    assert [line["key"] for line in lines(path)] == ["a", "c"]
+
+
 def test_errors_are_read_back_as_they_were() -> None:
     partial = GenerateContentResponse()
     for error in (
@@ -335,6 +401,17 @@ def test_key_table(expected: dict[str | int, int]) -> None:
     assert len(table) == len(expected)
     assert {key: table.get(key) for key in expected} == expected
     assert table.get("no such key") == expected.get("no such key", 0)
+
+
+@pytest.mark.parametrize("step", [1, 1 << 10, 1 << 20, 1 << 40])
+def test_key_table_spreads_integers(step: int) -> None:
+    table = KeyTable()
+    for number in range(5000):
+        table.set(number * step, number + 1)
+    used = [at for at, number in enumerate(table._numbers) if number]  # noqa: SLF001
+    # Of 5,000 in 8,192 slots, neighbors are many, but not all of them.
+    runs = 1 + sum(after - before > 1 for before, after in pairwise(used))
+    assert runs > 1000
 
 
 def test_key_table_of_many_keys() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -25,10 +26,12 @@ from cometgem import (
     Timeouts,
     ToolError,
 )
+from cometgem.bulk import Limits
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from interop.foreign import Foreign
 
@@ -286,6 +289,42 @@ async def test_rate_limit_is_retried_after_the_requested_delay(
     _, refused, answered = requests(server)
     assert (refused["status"], answered["status"]) == (429, 200)
     assert answered["started_at"] - refused["started_at"] >= 1
+
+
+async def test_a_bulk_run_loses_nothing_to_refusals(
+    client: Client, server: Foreign, tmp_path: Path
+) -> None:
+    refusals = [
+        {"type": "fail", "status": 429, "message": "Slow down."},
+        {"type": "fail", "status": 429, "message": "Slow down.", "retry_after": 1},
+    ]
+    answers = [reply(f"Answer {number}.") for number in range(30)]
+    script(server, *answers[:5], refusals[0], *answers[5:15], *refusals, refusals[0], *answers[15:])
+    results = tmp_path / "out.jsonl"
+    async with client.map(
+        MODEL,
+        range(30),
+        prompt=lambda row: f"Question {row}",
+        limits=Limits(rpm=6000, concurrency=8),
+        results=results,
+        retry=ONCE,
+    ) as run:
+        found = [result async for result in run]
+    assert sorted(result.row for result in found) == [*range(30)]
+    # With a single attempt, a refusal that cost one would be an error.
+    assert [(result.error, result.attempts) for result in found] == [(None, 1)] * 30
+    texts = {result.response.text for result in found if result.response is not None}
+    assert texts == {f"Answer {number}." for number in range(30)}
+    assert len(results.read_bytes().splitlines()) == 30
+    assert run.progress.refusals == 4
+    sent = requests(server)
+    assert Counter(request["status"] for request in sent) == {200: 30, 429: 4}
+    asked = Counter(
+        request["body"]["contents"][0]["parts"][0]["text"]
+        for request in sent
+        if request["status"] == 200
+    )
+    assert asked == {f"Question {row}": 1 for row in range(30)}
 
 
 @pytest.mark.parametrize(
