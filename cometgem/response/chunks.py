@@ -272,16 +272,14 @@ def is_empty(chunk: GenerateContentResponse) -> bool:
 
 
 def _strip(body: Data) -> Data:
-    """Return a body without the blanks around it; a view is not copied."""
+    """Return a body without the blanks around it; if they are few, a view is not copied."""
     if isinstance(body, bytes):
         return body.strip(_BLANK)
-    start, end = 0, len(body)
-    while start < end and not (head := bytes(body[start : start + _PAGE]).lstrip(_BLANK)):
-        start += _PAGE
-    start = min(start + _PAGE, end) - len(head)
-    while start < end and not (tail := bytes(body[max(start, end - _PAGE) : end]).rstrip(_BLANK)):
-        end = max(start, end - _PAGE)
-    return body[start : max(start, end - _PAGE) + len(tail)]
+    head, tail = bytes(body[:_PAGE]), bytes(body[-_PAGE:])
+    start, after = len(head) - len(head.lstrip(_BLANK)), len(tail) - len(tail.rstrip(_BLANK))
+    if _PAGE in (start, after):
+        return bytes(body).strip(_BLANK)
+    return body[start : len(body) - after]
 
 
 def _is_keepalive(data: bytes) -> bool:
