@@ -50,6 +50,9 @@ class GenerateOptions(CallOptions, total=False):
     tools: Sequence[ToolLike] | None
 
 
+_DEFAULT = Continuation()
+
+
 def check_call(options: Mapping[str, Any]) -> None:
     """Check the options that are not part of the request; None means not given.
 
@@ -69,6 +72,8 @@ def as_continuation(options: Mapping[str, Any]) -> Continuation:
         ConfigurationError: ``continuation`` or ``max_hops`` is not valid.
     """
     given, max_hops = options.get("continuation"), options.get("max_hops")
+    if given is None and max_hops is None:
+        return _DEFAULT
     if max_hops is not None and (not is_integer(max_hops) or max_hops < 1):
         raise ConfigurationError(
             f"max_hops={shown(max_hops)} is not valid; use an integer of at least 1, or None"

@@ -174,10 +174,9 @@ def _add_thinking(model: str, config: Any, options: CommonOptions) -> tuple[Any,
 
 def _explicit_thinking(config: Any) -> dict[str, Any]:
     """Return the ``thinkingConfig`` of a generation config, in wire form."""
-    if isinstance(config, dict):
-        given = config.get("thinkingConfig")
-    else:
-        given = None if config is None else config.thinking_config
+    if config is None:
+        return {}
+    given = config.get("thinkingConfig") if isinstance(config, dict) else config.thinking_config
     thinking = msgspec.to_builtins(given, enc_hook=repr)
     return thinking if isinstance(thinking, dict) else {}
 
