@@ -23,6 +23,8 @@ from cometgem.response.codec import decode_chunk
 from cometgem.types.wire import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cometgem.bulk.result import MapResult
     from cometgem.types.response import GenerateContentResponse
 
@@ -90,7 +92,7 @@ class _Error(msgspec.Struct, omit_defaults=True):
 
 
 _read_key = msgspec.json.Decoder(_Key).decode
-read_line = msgspec.json.Decoder(Line).decode
+read_line: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 """Returns a line; raises ``msgspec.DecodeError`` if it is not a result."""
 
 _read_error = msgspec.json.Decoder(_Error).decode
