@@ -38,6 +38,8 @@ _MOST = 500
 # Seconds after which usage is reported if no request is to be granted meanwhile.
 _REPORT = 0.5
 
+_CLOSED = "the RedisLimiter is closed"
+
 
 class RedisLimiter:
     """Limits the requests of all processes that use the same Redis server and name.
@@ -211,7 +213,7 @@ class RedisLimiter:
         try:
             await asyncio.gather(*running, return_exceptions=True)
         finally:
-            self._fail(ClosedError("the RedisLimiter is closed"))
+            self._fail(ClosedError(_CLOSED))
             self._loop = None
             await self._shared.aclose()
 
@@ -241,6 +243,9 @@ class RedisLimiter:
                     return
                 if wait > 0:
                     await _until(self._wake, min(wait, 1.0))
+        except asyncio.CancelledError:  # by aclose()
+            self._fail(ClosedError(_CLOSED))
+            raise
         except Exception as error:  # noqa: BLE001  whoever waits is told
             self._fail(error)
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import pickle
 import random
+import socket
 import sys
 import time
 from collections import Counter
@@ -254,6 +255,21 @@ async def test_closing_ends_the_waits(shared: RedisProcess) -> None:
     with pytest.raises(ClosedError):
         await waiting
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_cancelled_close_ends_the_waits_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        limiter = RedisLimiter(f"redis://127.0.0.1:{port}", "silent")
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(limiter.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        with pytest.raises(ClosedError):
+            await asyncio.wait_for(waiting, 5)
 
 
 def test_one_limiter_serves_several_event_loops(shared: RedisProcess) -> None:
