@@ -82,7 +82,7 @@ class ChunkDecoder:
             chunk = decode_chunk(body)
         except CometGemError:
             return None
-        return chunk if chunk.candidates and chunk.error is None else None
+        return chunk if _is_response(chunk) else None
 
     def feed(self, data: bytes) -> Iterator[GenerateContentResponse]:
         """Take the next bytes of the body and yield the chunks that they complete.
@@ -141,9 +141,7 @@ class ChunkDecoder:
             if (error := find_error(parse_json(data))) is not None:
                 raise event_failure(error, data, self._headers) from None
             raise
-        if chunk.error is None and (
-            chunk.candidates or chunk.usage_metadata or chunk.prompt_feedback
-        ):
+        if _is_response(chunk):
             self._seen_response = True
             return chunk
         data = bytes(event.data)
@@ -268,6 +266,12 @@ def is_empty(chunk: GenerateContentResponse) -> bool:
         or chunk.prompt_feedback
         or chunk.response_id
         or chunk.model_version
+    )
+
+
+def _is_response(chunk: GenerateContentResponse) -> bool:
+    return chunk.error is None and bool(
+        chunk.candidates or chunk.usage_metadata or chunk.prompt_feedback
     )
 
 

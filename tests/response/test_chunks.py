@@ -403,3 +403,34 @@ def test_the_request_id_comes_from_the_message_without_headers() -> None:
     with pytest.raises(ServerError) as caught:
         list(decoder.feed(b'data: {"error":{"message":"m (request id: 2026abc)"}}\n\n'))
     assert caught.value.request_id == "2026abc"
+
+
+@pytest.mark.parametrize(
+    ("event", "whole"),
+    [
+        (b'data: {"candidates":[{"index":0}]}\n\n', True),
+        (b'data: {"candidates":[{"index":0}]}\r\n\r\n', True),
+        (b'data: {"usageMetadata":{"totalTokenCount":5}}\n\n', True),
+        (b'data: {"promptFeedback":{"blockReason":"SAFETY"}}\n\n', True),
+        (b'data: {"candidates":[{"index":"0"}]}\n\n', True),  # repaired
+        (b'data: {"responseId":"a"}\n\n', False),
+        (b'data:{"candidates":[{"index":0}]}\n\n', False),
+        (b'data: {"candidates":\ndata: [{"index":0}]}\n\n', False),
+        (b'data: {"candidates":[{"index":0}]}\n', False),
+        (b": ping\n\n", False),
+        (b"data: [DONE]\n\n", False),
+        (b"", False),
+    ],
+)
+def test_a_read_that_is_a_whole_event_is_the_same_chunk(event: bytes, *, whole: bool) -> None:
+    first = b'data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}\n\n'
+    one, other = ChunkDecoder(), ChunkDecoder()
+    assert one.whole_chunk(first) is None  # the beginning of a body may be a BOM
+    assert len(list(one.feed(first))) == len(list(other.feed(first))) == 1
+    chunk = one.whole_chunk(event)
+    assert (chunk is not None) is whole
+    expected = list(other.feed(event))
+    chunks = list(one.feed(event)) if chunk is None else [chunk]
+    assert chunks == expected
+    assert [one.raw for one in chunks] == [one.raw for one in expected]
+    assert list(one.feed(b"\n" + first)) == list(other.feed(b"\n" + first))
